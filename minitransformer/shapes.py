@@ -1,0 +1,41 @@
+"""Errors at the door: shapes and ids are checked by name, before any arithmetic."""
+
+import numpy as np
+
+
+def expect_shape(name, array, dims, **sizes):
+    """Raise ValueError unless array has the axes that dims names, with the sizes given.
+
+    dims is a string of axis names, "..." standing for any number of leading axes:
+    expect_shape("gain", gain, "D", D=512); expect_shape("x", x, "... D", D=512).
+    An axis whose size is not given may have any size.
+    """
+    shape = np.shape(array)
+    names = dims.split()
+    open_start = names[:1] == ["..."]
+    names = names[open_start:]
+    fits = len(shape) >= len(names) if open_start else len(shape) == len(names)
+    given = shape[len(shape) - len(names):]
+    if fits and all(n not in sizes or sizes[n] == s for n, s in zip(names, given)):
+        return
+    wanted = ["..."] * open_start + [str(sizes.get(n, n)) for n in names]
+    comma = "," if len(wanted) == 1 else ""
+    raise ValueError(f"{name} has shape {shape}, expected ({', '.join(wanted)}{comma}) = ({dims})")
+
+
+def expect_same_shape(name, array, other_name, other):
+    """Raise ValueError unless the two arrays have one shape."""
+    if np.shape(array) != np.shape(other):
+        raise ValueError(f"{name} has shape {np.shape(array)}, but {other_name} has shape "
+                         f"{np.shape(other)}: the two must be the same")
+
+
+def expect_ids(name, ids, size):
+    """Raise TypeError unless ids are integers, ValueError unless each is in 0 .. size - 1."""
+    ids = np.asarray(ids)
+    if not np.issubdtype(ids.dtype, np.integer):
+        raise TypeError(f"{name} must be integers, got {ids.dtype}")
+    if ids.size and (ids.min() < 0 or ids.max() >= size):
+        worst = ids.min() if ids.min() < 0 else ids.max()
+        raise ValueError(f"{name} holds the id {worst}, but there are {size} entries: "
+                         f"ids run from 0 to {size - 1}")
