@@ -1,0 +1,1 @@
+"""Data: characters to ids, number words, the Python manual, files of pairs, batches."""
