@@ -1,0 +1,48 @@
+"""Layer normalization: every row gets mean 0 and variance 1, then a learned gain and bias."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from minitransformer.shapes import expect_shape
+
+
+class LayerNormCache(NamedTuple):
+    normalized: np.ndarray                                                       # (..., D)
+    std: np.ndarray                                                              # (..., 1)
+    gain: np.ndarray                                                             # (D,)
+
+
+def layer_norm_forward(x, gain, bias, *, eps=1e-5):
+    """y = gain * (x - mean) / sqrt(variance + eps) + bias, mean and variance over the last axis.
+
+    x (..., D), gain (D,), bias (D,) -> y (..., D), cache. The variance is the biased one (divided
+    by D). Raises ValueError when gain or bias is not (D,).
+    Source: Ba, Kiros and Hinton 2016; eps inside the root is ours, as in most libraries.
+    """
+    expect_shape("gain", gain, "D", D=x.shape[-1])
+    expect_shape("bias", bias, "D", D=x.shape[-1])
+    centered = x - np.mean(x, axis=-1, keepdims=True)                            # (..., D)
+    std = np.sqrt(np.mean(centered * centered, axis=-1, keepdims=True) + eps)    # (..., 1)
+    normalized = centered / std                                                  # (..., D)
+    return normalized * gain + bias, LayerNormCache(normalized, std, gain)
+
+
+# n = (x - mean) / std. An entry x_j acts on its own n_j, through the mean on every n_i of its row
+# (dmean / dx_j = 1 / D), and through the standard deviation (dstd / dx_j = n_j / D):
+#     dn_i / dx_j = (1[i = j] - 1 / D - n_i n_j / D) / std
+#     dx_j = (dn_j - mean_i(dn_i) - n_j mean_i(dn_i n_i)) / std
+# The two means remove from dn its part along (1, ..., 1) and its part along n: the output ignores
+# a shift and a stretch of the row, so no gradient can point there. gain belongs inside the means.
+def layer_norm_backward(dout, cache):
+    """dout (..., D) -> dx (..., D), dgain (D,), dbias (D,)."""
+    normalized, std, gain = cache
+    rows = tuple(range(dout.ndim - 1))                              # every axis but the last
+    dbias = np.sum(dout, axis=rows)                                 # (D,) [layer_norm.dbias]
+    dgain = np.sum(dout * normalized, axis=rows)                    # (D,) [layer_norm.dgain]
+    dnormalized = dout * gain                                       # (..., D)
+    along_ones = np.mean(dnormalized, axis=-1, keepdims=True)       # (..., 1)
+    along_normalized = np.mean(dnormalized * normalized, axis=-1, keepdims=True)  # (..., 1)
+    dx = dnormalized - along_ones - normalized * along_normalized   # (..., D)
+    dx /= std                                                       # (..., D) [layer_norm.dx]
+    return dx, dgain, dbias
