@@ -4,6 +4,8 @@ A decoder makes one token at a time, and a causal layer's keys and values of the
 never change: keeping them turns a step from a run over the whole prefix into a run over one token.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from minitransformer.shapes import expect_same_shape, expect_shape
@@ -19,6 +21,11 @@ class KvCache:
     def __init__(self):
         self.k = None
         self.v = None
+
+    @property
+    def length(self):
+        """How many positions are kept."""
+        return 0 if self.k is None else self.k.shape[2]
 
     def set(self, k, v):
         """Keep k and v, (B, H, T, K) each, in place of what was kept."""
@@ -48,3 +55,10 @@ class KvCache:
         """
         if self.k is not None:
             self.k, self.v = self.k[rows], self.v[rows]
+
+
+class DecoderBlockKvCache(NamedTuple):
+    """What one decoder block keeps between the steps of decoding."""
+
+    self_attention: KvCache   # grows by a token a step
+    cross_attention: KvCache  # the memory's keys and values, filled at the first step

@@ -16,18 +16,4 @@ from minitransformer.functional.position import sinusoidal_positions
 from minitransformer.functional.relu import relu_backward, relu_forward
 from minitransformer.functional.residual import residual_backward, residual_forward
 from minitransformer.functional.softmax import (
-    log_softmax_backward,
-    log_softmax_forward,
-    softmax_backward,
-    softmax_forward,
-)
-
-__all__ = [
-    "attention_backward", "attention_forward", "causal_mask", "cross_entropy_backward",
-    "cross_entropy_forward", "dropout_backward", "dropout_forward", "dropout_rng",
-    "embedding_backward", "embedding_forward", "layer_norm_backward", "layer_norm_forward",
-    "linear_backward", "linear_forward", "log_softmax_backward", "log_softmax_forward",
-    "merge_heads", "padding_mask", "relu_backward", "relu_forward", "residual_backward",
-    "residual_forward", "sinusoidal_positions", "softmax_backward", "softmax_forward",
-    "split_heads",
-]
+    log_softmax_backward, log_softmax_forward, softmax_backward, softmax_forward)

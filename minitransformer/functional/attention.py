@@ -57,7 +57,7 @@ def attention_forward(q, k, v, *, mask=None, causal=False, score_bias=None):
 #     dscores = weights * (dweights - rowsum(dweights * weights))    [softmax.dx]
 #     dq = dscores k / sqrt(K),   dk = dscoresᵀ q / sqrt(K)
 # A masked key has weight 0, so dscores is 0 there: the mask needs no line of its own, and neither
-# does a query with nothing to attend to. Query heads that share a key/value head add their dk and dv.
+# does a query with nothing to attend to. Heads that share a key/value head add their dk and dv.
 def attention_backward(dout, cache):
     """dout (B, H, T, K) -> dq (B, H, T, K), dk (B, G, S, K), dv (B, G, S, K)."""
     q, k, v, weights = cache

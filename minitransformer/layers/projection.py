@@ -1,0 +1,33 @@
+"""Projection: the linear pair with its parameters in a tree."""
+
+import math
+
+import numpy as np
+
+from minitransformer.functional import linear_backward, linear_forward
+
+
+def projection_init(rng, *, d_in, d_out, bias=True, dtype=np.float32):
+    """{"w" (d_in, d_out), "b" (d_out,)}: w uniform in +-sqrt(6 / (d_in + d_out)), b zero.
+
+    This range keeps the variance of values and of gradients about equal through the layer.
+    Source: Glorot and Bengio 2010, eq. 16. Without bias, "b" is absent.
+    """
+    limit = math.sqrt(6 / (d_in + d_out))
+    params = {"w": rng.uniform(-limit, limit, (d_in, d_out)).astype(dtype)}  # (d_in, d_out)
+    if bias:
+        params["b"] = np.zeros(d_out, dtype)                                 # (d_out,)
+    return params
+
+
+def projection_forward(params, x):
+    """x (..., d_in) -> y = x w + b (..., d_out), cache."""
+    return linear_forward(x, params["w"], params.get("b"))
+
+
+# The linear pair's own gradients, [linear.dx] [linear.dw] [linear.db], sorted into the tree.
+def projection_backward(dout, cache):
+    """dout (..., d_out) -> dparams, dx (..., d_in)."""
+    dx, dw, db = linear_backward(dout, cache)
+    dparams = {"w": dw} if cache.b is None else {"w": dw, "b": db}
+    return dparams, dx

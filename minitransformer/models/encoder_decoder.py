@@ -1,0 +1,165 @@
+"""The encoder-decoder: the Transformer of Vaswani et al. 2017, whole."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from minitransformer.data.tokenizers import PAD
+from minitransformer.functional import padding_mask
+from minitransformer.layers import (
+    decoder_block_backward, decoder_block_forward, decoder_block_init,
+    encoder_block_backward, encoder_block_forward, encoder_block_init,
+    projection_backward, projection_forward, projection_init,
+    tied_embeddings_backward, tied_embeddings_forward,
+    token_embedding_backward, token_embedding_forward, token_embedding_init)
+from minitransformer.layers.options import Norm, norms_around
+from minitransformer.shapes import expect_shape
+
+
+class EncoderCache(NamedTuple):
+    norm: Norm
+    embedding: NamedTuple
+    blocks: list
+    final_norm: NamedTuple
+
+
+def encoder_forward(params, *, src, config, dropout_seed=None):
+    """Embed the source, pass it through N blocks, normalize (pre-norm only).
+
+    src (B, S) ids -> memory (B, S, D), cache. dropout_seed (seed, step), or None for evaluation.
+    """
+    norm, _ = norms_around(config)
+    mask = padding_mask(src, PAD)                                             # (B, 1, 1, S)
+    x, embedding_cache = token_embedding_forward(
+        params["embedding"], ids=src, config=config,
+        dropout_key=_layer_key(dropout_seed, 0))                              # (B, S, D)
+    block_caches = []
+    for i, block in enumerate(params["blocks"]):
+        x, block_cache = encoder_block_forward(
+            block, x, config=config, mask=mask,
+            dropout_key=_layer_key(dropout_seed, 1 + i))                      # (B, S, D)
+        block_caches.append(block_cache)
+    memory, norm_cache = norm.forward(params["norm"], x)                      # (B, S, D)
+    return memory, EncoderCache(norm, embedding_cache, block_caches, norm_cache)
+
+
+# A chain: the final norm, the blocks from last to first, the embedding.
+def encoder_backward(dmemory, cache):
+    """dmemory (B, S, D) -> dparams."""
+    dnorm, dx = cache.norm.backward(dmemory, cache.final_norm)                # (B, S, D)
+    dblocks = []
+    for block_cache in reversed(cache.blocks):
+        dblock, dx = encoder_block_backward(dx, block_cache)                  # (B, S, D)
+        dblocks.insert(0, dblock)
+    dembedding = token_embedding_backward(dx, cache.embedding)
+    return {"embedding": dembedding, "blocks": dblocks, "norm": dnorm}
+
+
+class DecoderCache(NamedTuple):
+    norm: Norm
+    embedding: NamedTuple
+    blocks: list
+    final_norm: NamedTuple
+    output: NamedTuple
+
+
+def decoder_forward(params, memory, *, tgt, src, config, dropout_seed=None, kv_cache=None):
+    """Embed the target so far, pass it through N blocks that read the memory, project to logits.
+
+    memory (B, S, D), tgt (B, T) ids, src (B, S) ids (for its padding) -> logits (B, T, V), cache.
+    kv_cache: a list of DecoderBlockKvCache, one a block; tgt then holds only the new tokens, and
+    there is no backward.
+    """
+    norm, _ = norms_around(config)
+    expect_shape("tgt", tgt, "B T", B=memory.shape[0])
+    start = 0 if kv_cache is None else kv_cache[0].self_attention.length
+    mask = padding_mask(tgt, PAD) if kv_cache is None else None               # (B, 1, 1, T)
+    memory_mask = padding_mask(src, PAD)                                      # (B, 1, 1, S)
+    first_layer = 1 + len(params["blocks"])  # dropout counts on from the encoder's layers
+    x, embedding_cache = token_embedding_forward(
+        params["embedding"], ids=tgt, config=config, start=start,
+        dropout_key=_layer_key(dropout_seed, first_layer))                    # (B, T, D)
+    block_caches = []
+    for i, block in enumerate(params["blocks"]):
+        x, block_cache = decoder_block_forward(
+            block, x, memory, config=config, mask=mask, memory_mask=memory_mask,
+            dropout_key=_layer_key(dropout_seed, first_layer + 1 + i),
+            kv_cache=None if kv_cache is None else kv_cache[i])               # (B, T, D)
+        block_caches.append(block_cache)
+    x, norm_cache = norm.forward(params["norm"], x)                           # (B, T, D)
+    logits, output_cache = projection_forward(params["output"], x)            # (B, T, V)
+    return logits, DecoderCache(norm, embedding_cache, block_caches, norm_cache, output_cache)
+
+
+# Every block reads the same memory, so the memory's gradient is a sum over the blocks:
+#     dmemory = sum over blocks of the block's dmemory
+def decoder_backward(dlogits, cache):
+    """dlogits (B, T, V) -> dparams, dmemory (B, S, D)."""
+    doutput, dx = projection_backward(dlogits, cache.output)                  # (B, T, D)
+    dnorm, dx = cache.norm.backward(dx, cache.final_norm)                     # (B, T, D)
+    dblocks, dmemory = [], 0
+    for block_cache in reversed(cache.blocks):
+        dblock, dx, dmemory_block = decoder_block_backward(dx, block_cache)   # (B, T, D)
+        dblocks.insert(0, dblock)
+        dmemory = dmemory + dmemory_block                # (B, S, D) [decoder.dmemory]
+    dembedding = token_embedding_backward(dx, cache.embedding)
+    dparams = {"embedding": dembedding, "blocks": dblocks, "norm": dnorm, "output": doutput}
+    return dparams, dmemory
+
+
+class EncoderDecoderCache(NamedTuple):
+    tied: NamedTuple
+    encoder: EncoderCache
+    decoder: DecoderCache
+
+
+def encoder_decoder_init(rng, *, config, dtype=np.float32):
+    """The parameter tree {"encoder", "decoder"}; what is tied is absent."""
+    D, (norm, _) = config.d_model, norms_around(config)
+    layers = range(config.n_layers)
+    encoder = {
+        "embedding": token_embedding_init(rng, vocab_size=config.src_vocab_size, d_model=D,
+                                          dtype=dtype),
+        "blocks": [encoder_block_init(rng, config=config, dtype=dtype) for _ in layers],
+        "norm": norm.init(D, dtype),
+    }
+    decoder = {
+        "embedding": token_embedding_init(rng, vocab_size=config.tgt_vocab_size, d_model=D,
+                                          dtype=dtype),
+        "blocks": [decoder_block_init(rng, config=config, dtype=dtype) for _ in layers],
+        "norm": norm.init(D, dtype),
+        "output": projection_init(rng, d_in=D, d_out=config.tgt_vocab_size, dtype=dtype),
+    }
+    if config.tied_embeddings in ("output", "all"):
+        del decoder["output"]
+    if config.tied_embeddings == "all":
+        del encoder["embedding"]
+    return {"encoder": encoder, "decoder": decoder}
+
+
+def encoder_decoder_forward(params, *, src, tgt, config, dropout_seed=None):
+    """logits[b, t] scores the token after tgt[b, : t + 1], given src[b].
+
+    src (B, S), tgt (B, T) ids -> logits (B, T, V), cache. dropout_seed (seed, step), or None for
+    evaluation. Raises ValueError for ids out of range and for too long or mismatched sequences.
+    """
+    expect_shape("src", src, "B S", B=np.shape(tgt)[0])
+    full, tied_cache = tied_embeddings_forward(params, tied_embeddings=config.tied_embeddings)
+    memory, encoder_cache = encoder_forward(full["encoder"], src=src, config=config,
+                                            dropout_seed=dropout_seed)        # (B, S, D)
+    logits, decoder_cache = decoder_forward(full["decoder"], memory, tgt=tgt, src=src,
+                                            config=config, dropout_seed=dropout_seed)
+    return logits, EncoderDecoderCache(tied_cache, encoder_cache, decoder_cache)
+
+
+# The memory is the only bridge: the decoder's backward hands its gradient to the encoder's.
+def encoder_decoder_backward(dlogits, cache):
+    """dlogits (B, T, V) -> dparams, built like params."""
+    ddecoder, dmemory = decoder_backward(dlogits, cache.decoder)              # (B, S, D)
+    dencoder = encoder_backward(dmemory, cache.encoder)
+    return tied_embeddings_backward({"encoder": dencoder, "decoder": ddecoder}, cache.tied)
+
+
+def _layer_key(dropout_seed, layer):
+    """(seed, step) and a layer -> the dropout key of this layer, None in evaluation."""
+    return None if dropout_seed is None else (*dropout_seed, layer)
