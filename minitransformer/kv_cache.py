@@ -49,9 +49,9 @@ class KvCache:
         return k, v
 
     def reorder(self, rows):
-        """Let row i from now on be what row rows[i] was; rows (B_new,) int may repeat and leave out.
+        """Let row i from now on be what row rows[i] was; rows (B_new,) int.
 
-        Beam search needs it when two hypotheses grow from one, and a batch when a row is finished.
+        A row is repeated when two hypotheses of a beam grow from it, left out when it has ended.
         """
         if self.k is not None:
             self.k, self.v = self.k[rows], self.v[rows]

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-PAD, START, END = 0, 1, 2
+from minitransformer.data.tokenizers import END, PAD, START
 
 
 class Batch(NamedTuple):
@@ -47,8 +47,8 @@ def expect_pairs(pairs):
                              f"leave the pair out")
         for side, ids in (("source", src), ("target", tgt)):
             if len(ids) and min(ids) <= END:
-                raise ValueError(f"the {side} of pair {i} holds the id {min(ids)}, but a token's "
-                                 f"id is at least {END + 1}: PAD 0, START 1 and END 2 are added here")
+                raise ValueError(f"the {side} of pair {i} holds the id {min(ids)}, but a token has "
+                                 f"at least {END + 1}: PAD 0, START 1, END 2 are added here")
 
 
 class BatchStream:

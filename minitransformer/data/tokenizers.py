@@ -1,0 +1,83 @@
+"""Text to ids and back. The first three ids mean the same in every vocabulary."""
+
+from minitransformer.shapes import expect_ids
+
+PAD, START, END = 0, 1, 2  # filler after a sequence; before its first token; after its last
+
+
+class CharacterTokenizer:
+    """One id for each character: the i-th of `characters` has id 3 + i, after PAD, START and END.
+
+    `characters` is a string without repetitions; usually it comes from `from_texts`.
+    """
+
+    def __init__(self, characters):
+        if not characters:
+            raise ValueError("a tokenizer needs at least one character, and got none")
+        if len(set(characters)) < len(characters):
+            repeated = next(c for c in characters if characters.count(c) > 1)
+            raise ValueError(f"the character {repeated!r} is there {characters.count(repeated)} "
+                             f"times: each has one id, so give each once")
+        self.characters = characters
+        self._ids = {character: END + 1 + i for i, character in enumerate(characters)}
+
+    @classmethod
+    def from_texts(cls, texts):
+        """The tokenizer of all characters that occur in the texts, in the order of their codes.
+
+        Raises ValueError when there is no text, or no character in any.
+        """
+        characters = sorted(set().union(*texts))
+        if not characters:
+            raise ValueError("the texts are empty: there is no character to make a vocabulary of")
+        return cls("".join(characters))
+
+    @property
+    def vocab_size(self):
+        """How many ids there are, the three special ones included."""
+        return END + 1 + len(self.characters)
+
+    def encode(self, text):
+        """text -> list of ids, one a character, without START and END.
+
+        Raises ValueError naming the first character that the vocabulary lacks, and its position.
+        """
+        try:
+            return [self._ids[character] for character in text]
+        except KeyError:
+            position = next(i for i, character in enumerate(text) if character not in self._ids)
+        raise ValueError(
+            f"the character {text[position]!r} at position {position} of "
+            f"{_excerpt(text, position)} is not in the vocabulary of {len(self.characters)} "
+            f"characters ({self.characters[:40]!r}{'...' if len(self.characters) > 40 else ''})")
+
+    def decode(self, ids):
+        """Ids -> text. It ends before the first END; PAD and START leave no trace.
+
+        Raises ValueError for an id outside the vocabulary, TypeError when ids are not integers.
+        """
+        ids = list(ids)
+        if ids:
+            expect_ids("ids", ids, self.vocab_size)
+        if END in ids:
+            ids = ids[:ids.index(END)]
+        return "".join(self.characters[i - END - 1] for i in ids if i > END)
+
+    def to_dict(self):
+        """What JSON needs to store: from_dict makes an equal tokenizer of it."""
+        return {"kind": "characters", "characters": self.characters}
+
+    @classmethod
+    def from_dict(cls, stored):
+        """The tokenizer that to_dict described. Raises ValueError when stored is something else."""
+        if not isinstance(stored, dict) or stored.get("kind") != "characters" \
+                or not isinstance(stored.get("characters"), str):
+            raise ValueError(f"this does not describe a CharacterTokenizer: {str(stored)[:80]!r}; "
+                             f'expected {{"kind": "characters", "characters": "..."}}')
+        return cls(stored["characters"])
+
+
+def _excerpt(text, position, width=20):
+    """The text near a position, quoted; dots where it was cut."""
+    start, stop = max(0, position - width), position + width + 1
+    return repr("..." * (start > 0) + text[start:stop] + "..." * (stop < len(text)))
