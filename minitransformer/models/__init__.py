@@ -1,5 +1,7 @@
 """Models: layers put together. Each is itself a pair; a thin object holds its parameters."""
 
 from minitransformer.models.encoder_decoder import (
-    encoder_decoder_backward, encoder_decoder_forward, encoder_decoder_init)
+    decoder_backward, decoder_forward, encoder_backward,
+    encoder_decoder_backward, encoder_decoder_forward, encoder_decoder_init,
+    encoder_forward)
 from minitransformer.models.model import EncoderDecoder, EncoderDecoderConfig

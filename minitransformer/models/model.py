@@ -5,10 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from minitransformer.data.tokenizers import PAD
+from minitransformer.decoding import beam_search, greedy
 from minitransformer.functional import cross_entropy_backward, cross_entropy_forward
+from minitransformer.kv_cache import DecoderBlockKvCache, KvCache
+from minitransformer.layers import tied_embeddings_forward
 from minitransformer.layers.options import expect_config
 from minitransformer.models.encoder_decoder import (
-    encoder_decoder_backward, encoder_decoder_forward, encoder_decoder_init)
+    decoder_forward, encoder_decoder_backward, encoder_decoder_forward, encoder_decoder_init,
+    encoder_forward)
+from minitransformer.shapes import expect_shape
 from minitransformer.tree import tree_table
 
 
@@ -66,6 +71,50 @@ class EncoderDecoder:
         dlogits = cross_entropy_backward(1.0, loss_cache)                     # (B, T, V)
         return float(loss), encoder_decoder_backward(dlogits, cache)
 
+    def generate(self, src, *, max_new_tokens, beam_size=1, length_penalty=0.6):
+        """The target of each source, by greedy search, or beam search when beam_size is above 1.
+
+        src (B, S) ids, padded with PAD -> B lists of ids without START and END. A target stops at
+        END, or cut off after max_new_tokens, END counted. Raises ValueError for an empty source, a
+        size below one, and more than max_seq_len tokens.
+        """
+        src = np.asarray(src)
+        expect_shape("src", src, "B S")
+        if not (src != PAD).any(axis=-1).all():
+            raise ValueError("a source is empty: there is nothing to read; leave it out")
+        if max_new_tokens > self.config.max_seq_len:
+            raise ValueError(f"max_new_tokens is {max_new_tokens}, but max_seq_len is "
+                             f"{self.config.max_seq_len}: ask for fewer or configure a longer model")
+        step = decoding_step(self.params, src=src, config=self.config)
+        sizes = {"batch_size": len(src), "max_new_tokens": max_new_tokens}
+        if beam_size == 1:
+            return greedy(step, **sizes)
+        return beam_search(step, beam_size=beam_size, length_penalty=length_penalty, **sizes)
+
     def summary(self):
         """A table of every parameter's name, shape and count, as text."""
         return tree_table(self.params)
+
+
+def decoding_step(params, *, src, config):
+    """The step function of minitransformer.decoding that writes targets for src (B, S).
+
+    The encoder runs once, here. A step runs the decoder over the newest token alone: everything
+    that it needs of the tokens before, and of the memory, is in the KV cache.
+    """
+    full, _ = tied_embeddings_forward(params, tied_embeddings=config.tied_embeddings)
+    memory, _ = encoder_forward(full["encoder"], src=src, config=config)      # (B, S, D)
+    kv_cache = [DecoderBlockKvCache(KvCache(), KvCache()) for _ in full["decoder"]["blocks"]]
+
+    def step(ids, rows):
+        """ids (N,), rows (N,) -> logits (N, V)."""
+        nonlocal src, memory
+        if not np.array_equal(rows, np.arange(len(src))):  # the common case saves a copy
+            src, memory = src[rows], memory[rows]                             # (N, S), (N, S, D)
+            for block in kv_cache:
+                block.reorder(rows)
+        logits, _ = decoder_forward(full["decoder"], memory, tgt=ids[:, None], src=src,
+                                    config=config, kv_cache=kv_cache)         # (N, 1, V)
+        return logits[:, 0]
+
+    return step

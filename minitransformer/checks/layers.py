@@ -1,0 +1,96 @@
+"""Cases for the layers."""
+
+import itertools
+from types import SimpleNamespace
+
+import numpy as np
+
+from minitransformer import layers as l
+from minitransformer.checks.case import Case, randomize
+from minitransformer.layers.options import ACTIVATIONS, NORM_PLACEMENTS, NORMS, TIED_EMBEDDINGS
+
+B, T, S, H, D, F, V = 2, 5, 7, 3, 12, 9, 11
+KEY_BIAS = ("attention.k.b", "params.k.b")  # adds the same to all scores of a row: softmax drops it
+
+
+def block_config(**changes):
+    """What the blocks read of a model's configuration."""
+    base = {"d_model": D, "n_heads": H, "d_ff": F, "max_seq_len": 20, "dropout": 0.3,
+            "norm": "layer", "norm_placement": "pre", "activation": "relu",
+            "positions": "sinusoidal"}
+    return SimpleNamespace(**{**base, **changes})
+
+
+def cases(seed=0):
+    """All cases of the package, their inputs drawn from seed."""
+    rng = np.random.default_rng([seed, 2])
+
+    def normal(*shape):
+        return rng.normal(size=shape)
+
+    mask = np.array([[True] * T, [True, True, False, True, False]])[:, None, None, :]
+    memory_mask = np.array([[True] * S, [True, False] * 3 + [False]])[:, None, None, :]
+    projection = l.projection_forward, l.projection_backward
+    token = l.token_embedding_forward, l.token_embedding_backward
+    heads = l.multi_head_attention_forward, l.multi_head_attention_backward
+    forward = l.feed_forward_forward, l.feed_forward_backward
+    join = l.add_and_norm_forward, l.add_and_norm_backward
+    tied = l.tied_embeddings_forward, l.tied_embeddings_backward
+    config = block_config()
+
+    def project(**sizes):
+        return randomize(rng, l.projection_init(rng, dtype=np.float64, **sizes))
+
+    def table():
+        return l.token_embedding_init(rng, vocab_size=V, d_model=D, dtype=np.float64)
+
+    def attend():
+        return randomize(rng, l.multi_head_attention_init(rng, d_model=D, dtype=np.float64))
+
+    ids = rng.integers(V, size=(B, T))
+    found = [
+        Case("projection", "with bias", *projection, (project(d_in=D, d_out=F), normal(B, T, D))),
+        Case("projection", "no bias", *projection,
+             (project(d_in=D, d_out=F, bias=False), normal(B, T, D))),
+        Case("token_embedding", "evaluation", *token, (table(),), {"ids": ids, "config": config}),
+        Case("token_embedding", "training, later start", *token, (table(),),
+             {"ids": ids, "config": config, "start": 3, "dropout_key": (1, 2, 3)}),
+        Case("multi_head_attention", "self, masked", *heads, (attend(), normal(B, T, D), None),
+             {"n_heads": H, "mask": mask}, KEY_BIAS),
+        Case("multi_head_attention", "self, causal", *heads, (attend(), normal(B, T, D), None),
+             {"n_heads": H, "causal": True}, KEY_BIAS),
+        Case("multi_head_attention", "cross", *heads,
+             (attend(), normal(B, T, D), normal(B, S, D)),
+             {"n_heads": H, "mask": memory_mask}, KEY_BIAS),
+    ]
+    for activation in ACTIVATIONS:
+        params = randomize(rng, l.feed_forward_init(rng, d_model=D, d_ff=F, dtype=np.float64))
+        found.append(Case("feed_forward", activation, *forward, (params, normal(B, T, D)),
+                          {"activation": activation}))
+    for norm in NORMS:
+        params = randomize(rng, NORMS[norm].init(D, np.float64))
+        inputs = params, normal(B, T, D), normal(B, T, D)
+        found.append(Case("add_and_norm", norm, *join, inputs, {"after": NORMS[norm], "rate": 0.3}))
+        found.append(Case("add_and_norm", f"{norm}, training", *join, inputs,
+                          {"after": NORMS[norm], "rate": 0.3, "dropout_key": (1, 2, 3), "site": 1}))
+    for norm, placement in itertools.product(NORMS, NORM_PLACEMENTS):
+        what = f"{norm} norm, {placement}"
+        config = block_config(norm=norm, norm_placement=placement)
+        params = randomize(rng, l.encoder_block_init(rng, config=config, dtype=np.float64))
+        found.append(Case("encoder_block", what, l.encoder_block_forward, l.encoder_block_backward,
+                          (params, normal(B, T, D)),
+                          {"config": config, "mask": mask, "dropout_key": (1, 2, 3)}, KEY_BIAS))
+        params = randomize(rng, l.decoder_block_init(rng, config=config, dtype=np.float64))
+        found.append(Case("decoder_block", what, l.decoder_block_forward, l.decoder_block_backward,
+                          (params, normal(B, T, D), normal(B, S, D)),
+                          {"config": config, "mask": mask, "memory_mask": memory_mask,
+                           "dropout_key": (1, 2, 3)}, KEY_BIAS))
+    for name in TIED_EMBEDDINGS:
+        params = {"encoder": {"embedding": table(), "norm": {"gain": normal(D)}},
+                  "decoder": {"embedding": table(), "output": project(d_in=D, d_out=V)}}
+        if name != "none":
+            del params["decoder"]["output"]
+        if name == "all":
+            del params["encoder"]["embedding"]
+        found.append(Case("tied_embeddings", name, *tied, (params,), {"tied_embeddings": name}))
+    return found

@@ -1,0 +1,41 @@
+"""Cases for the models: every parameter array of a small model, with dropout and padding."""
+
+import numpy as np
+
+from minitransformer import models
+from minitransformer.checks.case import Case, randomize
+from minitransformer.checks.layers import KEY_BIAS
+
+SRC = np.array([[3, 5, 4, 6, 3, 8, 9], [7, 3, 9, 0, 0, 0, 0]])      # (B, S), one row padded
+TGT = np.array([[1, 4, 3, 9, 10], [1, 8, 0, 0, 0]])                 # (B, T)
+CONFIGS = {
+    "pre-norm": {},
+    "post-norm, tied output": {"norm_placement": "post", "tied_embeddings": "output"},
+    "all tied, no positions": {"tied_embeddings": "all", "tgt_vocab_size": 10,
+                               "positions": "none"},
+}
+
+
+def cases(seed=0):
+    """All cases of the package, their inputs drawn from seed."""
+    rng = np.random.default_rng([seed, 3])
+    found = []
+    for what, changes in CONFIGS.items():
+        sizes = {"src_vocab_size": 10, "tgt_vocab_size": 11, "d_model": 6, "n_heads": 3,
+                 "n_layers": 2, "d_ff": 8, "max_seq_len": 12, "dropout": 0.2, **changes}
+        config = models.EncoderDecoderConfig(**sizes)
+        params = randomize(rng, models.encoder_decoder_init(rng, config=config, dtype=np.float64))
+        tgt = np.minimum(TGT, config.tgt_vocab_size - 1)
+        ids = {"src": SRC, "config": config, "dropout_seed": (1, 2)}
+        found.append(Case("encoder_decoder", what, models.encoder_decoder_forward,
+                          models.encoder_decoder_backward, (params,), {**ids, "tgt": tgt},
+                          KEY_BIAS))
+    config = models.EncoderDecoderConfig(**{**sizes, "tied_embeddings": "none"})
+    params = randomize(rng, models.encoder_decoder_init(rng, config=config, dtype=np.float64))
+    memory = rng.normal(size=(*SRC.shape, config.d_model))
+    ids["config"] = config
+    found.append(Case("encoder", "alone", models.encoder_forward, models.encoder_backward,
+                      (params["encoder"],), ids, KEY_BIAS))
+    found.append(Case("decoder", "alone", models.decoder_forward, models.decoder_backward,
+                      (params["decoder"], memory), {**ids, "tgt": tgt}, KEY_BIAS))
+    return found

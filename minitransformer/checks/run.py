@@ -1,0 +1,95 @@
+"""Run all cases and make one row for each pair, layer and model."""
+
+import time
+from typing import NamedTuple
+
+from minitransformer import functional, layers, models
+from minitransformer.checks import functional as functional_cases
+from minitransformer.checks import layers as layer_cases
+from minitransformer.checks import models as model_cases
+from minitransformer.gradient_check import check_gradients
+
+PACKAGES = {
+    "pair": (functional, functional_cases),
+    "layer": (layers, layer_cases),
+    "model": (models, model_cases),
+}
+COMPLEX_BARS = {"pair": 1e-12, "layer": 1e-12, "model": 1e-11}
+CENTRAL_BAR = 1e-7
+HEADER = (f"{'kind':<6} {'name':<22} {'complex step':>12} {'central':>8} {'cases':>5} "
+          f"{'coordinates':>11} {'seconds':>7}")
+
+
+class CheckRow(NamedTuple):
+    """All cases of one pair together."""
+
+    kind: str             # "pair", "layer" or "model"
+    name: str
+    complex_error: float  # the worst of all cases and arrays
+    central_error: float
+    cases: int
+    coordinates: int      # tried by the complex step, and again by central differences
+    seconds: float
+    passed: bool
+
+
+def pair_names(kind):
+    """The names of the pairs that a package exports.
+
+    Raises LookupError when a forward has no backward beside it.
+    """
+    package, _ = PACKAGES[kind]
+    names = [name[:-len("_forward")] for name, value in vars(package).items()
+             if name.endswith("_forward") and callable(value)]
+    for name in names:
+        if not hasattr(package, f"{name}_backward"):
+            raise LookupError(f"{package.__name__} exports {name}_forward without its backward")
+    return names
+
+
+def all_cases(seed=0):
+    """{(kind, pair): its cases}. Raises LookupError when a pair has no case."""
+    found = {}
+    for kind, (package, module) in PACKAGES.items():
+        cases = module.cases(seed)
+        for name in pair_names(kind):
+            found[kind, name] = [case for case in cases if case.pair == name]
+            if not found[kind, name]:
+                raise LookupError(f"{package.__name__} exports {name}_forward, but no check case "
+                                  f"covers it: add one to {module.__name__}")
+    return found
+
+
+def run_checks(seed=0, only=None):
+    """Yield a CheckRow for each pair, layer and model, as they are done.
+
+    only: the names to check, all when None. Raises ValueError when one of them does not exist.
+    """
+    found = all_cases(seed)
+    names = {name for _, name in found}
+    if unknown := sorted(set(only or ()) - names):
+        raise ValueError(f"there is no pair named {unknown[0]!r}; there are: "
+                         f"{', '.join(sorted(names))}")
+    for (kind, name), cases in found.items():
+        if only and name not in only:
+            continue
+        start = time.perf_counter()
+        reports = {"complex": [], "central": []}
+        for method, done in reports.items():
+            for case in cases:
+                done.append(check_gradients(
+                    case.forward, case.backward, *case.inputs, options=case.options, seed=seed,
+                    method=method, zero=case.zero, frozen=case.frozen, max_coordinates=64))
+        errors = {method: max(report.worst.error for report in done)
+                  for method, done in reports.items()}
+        tried = sum(entry.tried for report in reports["complex"] for entry in report.entries)
+        passed = errors["complex"] <= COMPLEX_BARS[kind] and errors["central"] <= CENTRAL_BAR
+        yield CheckRow(kind, name, errors["complex"], errors["central"], len(cases), tried,
+                       time.perf_counter() - start, passed)
+
+
+def format_row(row):
+    """One line of the table under HEADER."""
+    mark = "" if row.passed else "  exceeds its bar"
+    return (f"{row.kind:<6} {row.name:<22} {row.complex_error:>12.1e} {row.central_error:>8.0e} "
+            f"{row.cases:>5} {row.coordinates:>11,} {row.seconds:>7.1f}{mark}")

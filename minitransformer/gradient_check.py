@@ -1,0 +1,224 @@
+"""Gradient checks: is a backward pass the derivative of its forward pass, to machine precision?
+
+For a forward f, inputs x and a random cotangent c of the output's shape, the number
+s(x) = sum(c * f(x)) has the gradient backward(c, cache). A derivative of s in one coordinate,
+measured from forward passes alone, must equal that gradient's coordinate:
+
+    complex      Im s(x + i h e) / h              h = 1e-30: no subtraction, exact to rounding
+    central      (s(x + h e) - s(x - h e)) / 2h   h = 1e-5:  about ten digits
+    directional  Im s(x + i h v) / h = <gradient, v>  for one random direction v through all inputs
+
+Source of the complex step: Squire and Trapp 1998.
+"""
+
+import inspect
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from minitransformer.tree import tree_items, tree_map, tree_norm
+
+COMPLEX_STEP = 1e-30
+CENTRAL_STEP = 1e-5
+MIN_COORDINATES = 64
+
+
+class GradientEntry(NamedTuple):
+    """What the check found for one array."""
+
+    name: str
+    error: float              # |a - n| / (|a| + |n|) over the coordinates tried
+    analytic_norm: float
+    numeric_norm: float
+    worst_index: tuple        # the coordinate where the two differ most, with both values
+    worst_analytic: float
+    worst_numeric: float
+    tried: int                # coordinates tried, out of
+    total: int
+
+
+class GradientReport:
+    """The entries of one check. print(report) shows them as a table."""
+
+    def __init__(self, entries, method, seed):
+        self.entries = entries
+        self.method = method
+        self.seed = seed
+
+    @property
+    def worst(self):
+        """The entry with the largest error."""
+        return max(self.entries, key=lambda entry: entry.error)
+
+    def passed(self, tolerance):
+        """True when every array's error is at most tolerance."""
+        return self.worst.error <= tolerance
+
+    def __str__(self):
+        rows = [("array", "relative error", "tried", "worst at", "backward", "measured")]
+        for e in self.entries:
+            rows.append((e.name, f"{e.error:.1e}", f"{e.tried} of {e.total}",
+                         str(list(e.worst_index)), f"{e.worst_analytic:.6g}",
+                         f"{e.worst_numeric:.6g}"))
+        widths = [max(len(row[i]) for row in rows) for i in range(6)]
+        lines = [f"gradient check, {self.method}, seed {self.seed}"]
+        for row in rows:
+            cells = [text.ljust(w) if i == 0 else text.rjust(w)
+                     for i, (text, w) in enumerate(zip(row, widths, strict=True))]
+            lines.append("  ".join(cells))
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+def check_gradients(forward, backward, *inputs, options=None, method="complex", seed=0,
+                    max_coordinates=200, zero=(), frozen=()):
+    """Measure the derivative of forward and compare it with backward: a GradientReport.
+
+    inputs: the differentiable inputs, arrays or trees, in forward's order; None where forward takes
+    None. options: forward's keyword arguments; options["rng"] is an integer, made a fresh
+    default_rng at every call. method: "complex", "central" or "directional". Of an array with more
+    than max_coordinates entries a sample of that many is tried (never fewer than 64), chosen by
+    seed, as is the cotangent.
+
+    zero: names (or their endings) of arrays whose gradient is zero in theory; their error is the
+    larger norm divided by that of all gradients together. frozen: those that backward answers with
+    None. Any other gradient that is zero everywhere fails, since it would prove nothing.
+
+    Inputs and cotangent are read-only while backward runs, and it runs twice. Raises ValueError
+    when a gradient's tree or shape differs from its input's, when one of them was written to, or
+    when the second run differs from the first; TypeError when a gradient is not float64.
+    """
+    rng = np.random.default_rng(seed)
+    names = [*inspect.signature(forward).parameters][:len(inputs)]
+    real = {name: tree_map(_read_only, x) for name, x in zip(names, inputs, strict=True)}
+    out, cache = forward(*real.values(), **_fresh(options))
+    cotangent = tree_map(lambda o: _read_only(rng.normal(size=np.shape(o))), out)
+    gradients = _gradients(backward, cotangent, cache, real, frozen)
+
+    def derivative(values, step):
+        """d s / d step along the imaginary parts of values."""
+        return _dot(cotangent, forward(*values.values(), **_fresh(options))[0]).imag / step
+
+    if method == "directional":
+        direction = tree_map(lambda x: rng.normal(size=x.shape), _without(real, gradients))
+        moved = tree_map(lambda x: x.astype(complex), real)
+        for (_, x), (_, v) in zip(tree_items(_without(moved, gradients)), tree_items(direction),
+                                  strict=True):
+            x += COMPLEX_STEP * 1j * v
+        analytic = np.array([_dot(direction, gradients)])
+        numeric = np.array([derivative(moved, COMPLEX_STEP)])
+        size = sum(x.size for _, x in tree_items(direction))
+        return GradientReport([_entry("all inputs together", analytic, numeric, [()], size)],
+                              method, seed)
+    if method not in ("complex", "central"):
+        raise ValueError(f'method is {method!r}, expected "complex", "central" or "directional"')
+
+    kind = complex if method == "complex" else float
+    moved = tree_map(lambda x: x.astype(kind), real)
+    entries, scale = [], tree_norm(gradients)
+    flat_gradients = dict(tree_items(gradients))
+    for name, x in tree_items(moved):
+        if name not in flat_gradients:
+            continue
+        count = min(x.size, max(max_coordinates, MIN_COORDINATES))
+        chosen = np.sort(rng.choice(x.size, count, replace=False))
+        indices = [tuple(int(i) for i in np.unravel_index(c, x.shape)) for c in chosen]
+        numeric = np.empty(count)
+        for n, index in enumerate(indices):
+            value = x[index]
+            if method == "complex":
+                x[index] = value + COMPLEX_STEP * 1j
+                numeric[n] = derivative(moved, COMPLEX_STEP)
+            else:
+                x[index] = value + CENTRAL_STEP
+                # A copy: the result may share memory with x, which moves again.
+                above = tree_map(np.array, forward(*moved.values(), **_fresh(options))[0])
+                x[index] = value - CENTRAL_STEP
+                below = forward(*moved.values(), **_fresh(options))[0]
+                # Subtract before summing: what did not change cancels exactly.
+                change = tree_map(lambda a, b: a - b, above, below)
+                numeric[n] = _dot(cotangent, change) / (2 * CENTRAL_STEP)
+            x[index] = value
+        analytic = np.array([flat_gradients[name][index] for index in indices])
+        entry = _entry(name, analytic, numeric, indices, x.size)
+        if any(name.endswith(ending) for ending in zero):
+            entry = entry._replace(error=max(entry.analytic_norm, entry.numeric_norm) / scale)
+        entries.append(entry)
+    return GradientReport(entries, method, seed)
+
+
+def assert_gradients(forward, backward, *inputs, tolerance=1e-12, **arguments):
+    """check_gradients, raising AssertionError with its table when an error exceeds tolerance."""
+    report = check_gradients(forward, backward, *inputs, **arguments)
+    if not report.passed(tolerance):
+        raise AssertionError(f"{report.worst.name}: error {report.worst.error:.1e} exceeds "
+                             f"{tolerance:.0e}\n{report}")
+
+
+def _fresh(options):
+    """The keyword arguments of one call; an integer rng becomes a generator of its own."""
+    options = dict(options or {})
+    if "rng" in options:
+        options["rng"] = np.random.default_rng(options["rng"])
+    return options
+
+
+def _read_only(x):
+    x = np.array(x, dtype=np.float64)
+    x.setflags(write=False)
+    return x
+
+
+def _dot(a, b):
+    """The sum of products of two trees of the same build; None where b has None counts nothing."""
+    b = dict(tree_items(b))
+    return sum(np.sum(x * b[name]) for name, x in tree_items(a) if name in b)
+
+
+def _without(inputs, gradients):
+    """The inputs that have a gradient, by name."""
+    present = {name for name, _ in tree_items(gradients)}
+    return {name: x for name, x in tree_items(inputs) if name in present}
+
+
+def _gradients(backward, cotangent, cache, inputs, frozen):
+    """backward's answer as {input's name: gradient tree}, after the checks of its form."""
+    def run():
+        result = backward(cotangent, cache)
+        return result if isinstance(result, tuple) else (result,)
+
+    first, second = run(), run()
+    if len(first) != len(inputs):
+        raise ValueError(f"backward returned {len(first)} gradients for {len(inputs)} inputs: "
+                         f"{', '.join(inputs)}")
+    gradients = dict(zip(inputs, first, strict=True))
+    again = dict(tree_items(dict(zip(inputs, second, strict=True))))
+    found = dict(tree_items(gradients))
+    for name, x in tree_items(inputs):
+        if any(name.endswith(ending) for ending in frozen):
+            continue
+        if name not in found:
+            raise ValueError(f"backward returned no gradient for {name}")
+        gradient = found[name]
+        if np.shape(gradient) != x.shape:
+            raise ValueError(f"the gradient has shape {np.shape(gradient)}, but {name} has shape "
+                             f"{x.shape}: a gradient always has the shape of its array")
+        if gradient.dtype != np.float64:
+            raise TypeError(f"the gradient of {name} is {gradient.dtype}, expected float64")
+        if not np.array_equal(gradient, again[name], equal_nan=True):
+            raise ValueError(f"backward called twice gave two gradients of {name}: it changed "
+                             "its cache")
+    if extra := found.keys() - dict(tree_items(inputs)).keys():
+        raise ValueError(f"backward returned a gradient for {min(extra)}, which is no input")
+    return gradients
+
+
+def _entry(name, analytic, numeric, indices, total):
+    difference = np.abs(analytic - numeric)
+    worst = int(np.argmax(difference))
+    norms = float(np.linalg.norm(analytic)), float(np.linalg.norm(numeric))
+    error = float(np.linalg.norm(difference)) / sum(norms) if sum(norms) else math.inf
+    return GradientEntry(name, error if math.isfinite(error) else math.inf, *norms, indices[worst],
+                         float(analytic[worst]), float(numeric[worst]), len(indices), total)
