@@ -14,8 +14,8 @@ from minitransformer.shapes import expect_same_shape, expect_shape
 class KvCache:
     """The keys and values of one attention site, (B, H, T, K) each; both None while it is empty.
 
-    Self-attention appends to it with `extend`; cross-attention fills it once with `set`, because
-    the encoder's memory is the same at every step.
+    Self-attention extends it at every step, cross-attention at the first step alone, because the
+    encoder's memory stays the same.
     """
 
     def __init__(self):
@@ -24,14 +24,8 @@ class KvCache:
 
     @property
     def length(self):
-        """How many positions are kept."""
+        """How many tokens are kept."""
         return 0 if self.k is None else self.k.shape[2]
-
-    def set(self, k, v):
-        """Keep k and v, (B, H, T, K) each, in place of what was kept."""
-        expect_shape("k", k, "B H T K")
-        expect_same_shape("v", v, "k", k)
-        self.k, self.v = k, v
 
     def extend(self, k, v):
         """Append along the time axis; return all keys and values kept from now on.
@@ -39,13 +33,14 @@ class KvCache:
         k, v (B, H, T_new, K) -> k_all, v_all (B, H, T, K).
         Raises ValueError when batch, heads or width differ from what is kept.
         """
+        expect_shape("k", k, "B H T K")
+        expect_same_shape("v", v, "k", k)
         if self.k is not None:
             batch, heads, _, width = self.k.shape
             expect_shape("k", k, "B H T K", B=batch, H=heads, K=width)
-            expect_same_shape("v", v, "k", k)
-            k = np.concatenate([self.k, k], axis=2)
-            v = np.concatenate([self.v, v], axis=2)
-        self.set(k, v)
+            k = np.concatenate([self.k, k], axis=2)              # (B, H, T, K)
+            v = np.concatenate([self.v, v], axis=2)              # (B, H, T, K)
+        self.k, self.v = k, v
         return k, v
 
     def reorder(self, rows):
@@ -62,3 +57,8 @@ class DecoderBlockKvCache(NamedTuple):
 
     self_attention: KvCache   # grows by a token a step
     cross_attention: KvCache  # the memory's keys and values, filled at the first step
+
+    def reorder(self, rows):
+        """As KvCache.reorder, for both."""
+        for site in self:
+            site.reorder(rows)

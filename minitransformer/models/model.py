@@ -11,8 +11,12 @@ from minitransformer.kv_cache import DecoderBlockKvCache, KvCache
 from minitransformer.layers import tied_embeddings_forward
 from minitransformer.layers.options import expect_config
 from minitransformer.models.encoder_decoder import (
-    decoder_forward, encoder_decoder_backward, encoder_decoder_forward, encoder_decoder_init,
-    encoder_forward)
+    decoder_forward,
+    encoder_decoder_backward,
+    encoder_decoder_forward,
+    encoder_decoder_init,
+    encoder_forward,
+)
 from minitransformer.shapes import expect_shape
 from minitransformer.tree import tree_table
 
@@ -84,7 +88,7 @@ class EncoderDecoder:
             raise ValueError("a source is empty: there is nothing to read; leave it out")
         if max_new_tokens > self.config.max_seq_len:
             raise ValueError(f"max_new_tokens is {max_new_tokens}, but max_seq_len is "
-                             f"{self.config.max_seq_len}: ask for fewer or configure a longer model")
+                             f"{self.config.max_seq_len}: ask for fewer")
         step = decoding_step(self.params, src=src, config=self.config)
         sizes = {"batch_size": len(src), "max_new_tokens": max_new_tokens}
         if beam_size == 1:
