@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minitransformer.gradient_check import check_gradients
 from minitransformer.teaching.judge import judge
 from minitransformer.teaching.source import show_source
 
@@ -75,7 +76,6 @@ def pair_exercise(id, title, minutes, *, forward, solution, names, inputs, hints
             yield call(rng.normal(size=np.shape(out)).astype(np.result_type(out)), cache)
 
     def proof(answer):
-        from minitransformer.gradient_check import check_gradients
         errors = []
         for args, options in inputs(np.random.default_rng(1)):
             report = check_gradients(forward, answer, *args, options=options)

@@ -1,0 +1,160 @@
+"""The bug museum: faulty gradients that look right, and the checks that catch or miss them.
+
+An exhibit stands in exhibits/lesson_NN.py, in the tuple EXHIBITS. What it says about checks is
+tested: each check named in caught_by does catch it, and each named in missed_by does not.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from minitransformer.gradient_check import check_gradients
+from minitransformer.teaching import exhibits
+from minitransformer.teaching.source import code_of
+
+STEP_SIZES = (1.0, 0.3, 0.1, 0.03, 0.01)
+STEPS = 200
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A faulty pair. Either forward or backward is wrong; the other one is the package's.
+
+    inputs: rng -> call(...) for forward, all sizes different. training_inputs: the same for the
+    checks that look at one training run (default: inputs), where sizes may coincide.
+    fault: the function to show. caught_by, missed_by: keys of CHECKS.
+    """
+    name: str
+    lesson: str
+    title: str
+    forward: Callable
+    backward: Callable
+    fault: Callable
+    inputs: Callable
+    breaks: str
+    caught_by: tuple
+    missed_by: tuple
+    training_inputs: Callable | None = None
+
+    def __repr__(self):
+        return "\n".join([f"Bug museum, lesson {self.lesson}: {self.title}", *self._facts(), "",
+                          code_of(self.fault)])
+
+    def _repr_markdown_(self):
+        facts = "\n".join(f"- {fact}" for fact in self._facts())
+        return (f"**Bug museum, lesson {self.lesson}: {self.title}**\n\n{facts}\n\n"
+                f"```python\n{code_of(self.fault)}\n```")
+
+    def _facts(self):
+        shown = "no" if "a falling loss" in self.missed_by else "yes"
+        return [f"What it breaks: {self.breaks}", f"Would a loss curve show it? {shown}.",
+                f"Caught by {', '.join(self.caught_by)}.",
+                f"Missed by {', '.join(self.missed_by)}."]
+
+
+def exhibit(name):
+    """The exhibit of this name, as the last expression of a cell. Raises ValueError if unknown."""
+    found = {e.name: e for e in all_exhibits()}
+    if name not in found:
+        raise ValueError(f"there is no exhibit {name!r}; there are {', '.join(found)}")
+    return found[name]
+
+
+def all_exhibits():
+    """Every exhibit, in the order of the lessons."""
+    names = sorted(module.name for module in pkgutil.iter_modules(exhibits.__path__))
+    modules = [importlib.import_module(f"{exhibits.__name__}.{name}") for name in names]
+    return [e for module in modules for e in module.EXHIBITS]
+
+
+def gradient_check_catches(exhibit):
+    """The complex step with a random cotangent, on inputs whose sizes all differ."""
+    args, options = exhibit.inputs(np.random.default_rng(0))
+    try:
+        report = check_gradients(exhibit.forward, exhibit.backward, *args, options=options)
+    except (TypeError, ValueError):  # a shape that does not fit, or a changed argument
+        return True
+    return not report.passed(1e-12)
+
+
+def probe_of_ones_catches(exhibit):
+    """The gradient of out.sum(), compared in absolute terms: a check with dout = ones."""
+    args, options = exhibit.inputs(np.random.default_rng(0))
+    out, cache = exhibit.forward(*args, **options)
+    gradients = _as_tuple(exhibit.backward(np.ones_like(out), cache))
+    for position, gradient in enumerate(gradients):
+        measured = np.empty_like(gradient)
+        for index in np.ndindex(gradient.shape):
+            moved = [x.astype(complex) for x in args]
+            moved[position][index] += 1e-30j
+            measured[index] = exhibit.forward(*moved, **options)[0].sum().imag / 1e-30
+        if np.max(np.abs(gradient - measured)) > 1e-9:
+            return True
+    return False
+
+
+def shapes_catch(exhibit):
+    """Whether a gradient has another shape than its input, on the training inputs."""
+    args, options = _training_inputs(exhibit)
+    out, cache = exhibit.forward(*args, **options)
+    gradients = _as_tuple(exhibit.backward(np.ones_like(out), cache))
+    return any(np.shape(g) != x.shape for g, x in zip(gradients, args, strict=True))
+
+
+def falling_loss_catches(exhibit):
+    """Whether training fails: gradient descent cannot halve a mean squared error that it can reach.
+
+    The target is what the same forward gives for other inputs; the best of a few step sizes counts,
+    as in a training run that somebody has tuned.
+    """
+    args, options = _training_inputs(exhibit)
+    other, _ = _training_inputs(exhibit, seed=1)
+    target, _ = exhibit.forward(*other, **options)
+
+    def final_loss(step_size):
+        moved = args
+        for _ in range(STEPS):
+            out, cache = exhibit.forward(*moved, **options)
+            gradients = _as_tuple(exhibit.backward(out - target, cache))
+            moved = [x - step_size * g for x, g in zip(moved, gradients, strict=True)]
+        out, _ = exhibit.forward(*moved, **options)
+        return np.mean((out - target) ** 2)
+
+    start = np.mean((exhibit.forward(*args, **options)[0] - target) ** 2)
+    with np.errstate(all="ignore"):  # too long a step may overflow
+        best = min((loss for loss in map(final_loss, STEP_SIZES) if np.isfinite(loss)),
+                   default=np.inf)
+    return not best < start / 2
+
+
+def _future_catches(size):
+    """A check that no future token changes an earlier output, on q, k and v times size."""
+    def catches(exhibit):
+        args, options = exhibit.inputs(np.random.default_rng(0))
+        q, k, v = (x * size for x in args)
+        before, _ = exhibit.forward(q, k, v, **options)
+        v[..., -1, :] += 1.0
+        after, _ = exhibit.forward(q, k, v, **options)
+        return not np.array_equal(before[..., :-1, :], after[..., :-1, :])
+    return catches
+
+
+CHECKS = {
+    "the gradient check": gradient_check_catches,
+    "a check with dout = ones": probe_of_ones_catches,
+    "a look at the shapes": shapes_catch,
+    "a falling loss": falling_loss_catches,
+    "a changed future token": _future_catches(1.0),
+    "a changed future token, at scores of any size": _future_catches(1000.0),
+}
+
+
+def _training_inputs(exhibit, seed=0):
+    return (exhibit.training_inputs or exhibit.inputs)(np.random.default_rng(seed))
+
+
+def _as_tuple(gradients):
+    return gradients if isinstance(gradients, tuple) else (gradients,)
