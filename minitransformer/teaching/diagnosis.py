@@ -135,7 +135,7 @@ def _constant_factor(given, expected, tolerance):
     """The number c with given = c * expected, or None."""
     at = np.unravel_index(np.argmax(np.abs(expected)), expected.shape)
     factor = float(np.real(given[at] / expected[at])) if expected[at] else 0.0
-    return factor if factor and is_close(given, factor * expected, tolerance * abs(factor)) else None
+    return factor if factor and is_close(given, factor * expected, tolerance) else None
 
 
 def _factor_words(factor, sizes):

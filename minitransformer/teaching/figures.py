@@ -10,8 +10,20 @@ import numpy as np
 from minitransformer.teaching.diagrams import Arrow, diagram, flow_diagram
 from minitransformer.teaching.ladder import read_ladder
 from minitransformer.teaching.style import (
-    BACKWARD, BLACK, BLUE, FORWARD, GREEN, GREY, ORANGE, PALE, PURPLE, SKY_BLUE, VERMILLION,
-    YELLOW, label_line, use_style,
+    BACKWARD,
+    BLACK,
+    BLUE,
+    FORWARD,
+    GREEN,
+    GREY,
+    ORANGE,
+    PALE,
+    PURPLE,
+    SKY_BLUE,
+    VERMILLION,
+    YELLOW,
+    label_line,
+    use_style,
 )
 
 __all__ = ["Arrow", "BACKWARD", "BLACK", "BLUE", "FORWARD", "GREEN", "GREY", "ORANGE", "PALE",

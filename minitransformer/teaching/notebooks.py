@@ -21,7 +21,11 @@ from pathlib import Path
 
 from minitransformer.teaching.compare import outputs_differ
 from minitransformer.teaching.tidy import (
-    code_up_to, has_tag, measured_outputs, tidy, unsupported_claim,
+    code_up_to,
+    has_tag,
+    measured_outputs,
+    tidy,
+    unsupported_claim,
 )
 
 LESSONS = Path(__file__).resolve().parents[2] / "lessons"
