@@ -41,7 +41,8 @@ def _map(function, name, tree, *others):
         for other in others:
             if not isinstance(other, dict) or other.keys() != tree.keys():
                 found = sorted(other) if isinstance(other, dict) else type(other).__name__
-                raise ValueError(f"trees differ at {name or 'the root'}: {sorted(tree)} and {found}")
+                raise ValueError(f"trees differ at {name or 'the root'}: {sorted(tree)} "
+                                 f"and {found}")
         return {key: _map(function, f"{name}.{key}", child, *(other[key] for other in others))
                 for key, child in tree.items()}
     if isinstance(tree, (list, tuple)):

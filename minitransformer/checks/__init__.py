@@ -4,4 +4,13 @@ The list of what must be checked is read from the packages themselves; a pair fo
 wrote a case is an error.
 """
 
-from minitransformer.checks.run import HEADER, all_cases, format_row, pair_names, run_checks
+from minitransformer.checks.run import (
+    HEADER,
+    all_cases,
+    format_row,
+    pair_names,
+    print_checks,
+    run_checks,
+)
+
+__all__ = ["HEADER", "all_cases", "format_row", "pair_names", "print_checks", "run_checks"]

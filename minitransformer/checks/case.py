@@ -1,6 +1,7 @@
 """One gradient check: a pair with inputs and options, all sizes different and nothing at 0 or 1."""
 
-from typing import Any, Callable, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 

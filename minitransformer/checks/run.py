@@ -93,3 +93,17 @@ def format_row(row):
     mark = "" if row.passed else "  exceeds its bar"
     return (f"{row.kind:<6} {row.name:<22} {row.complex_error:>12.1e} {row.central_error:>8.0e} "
             f"{row.cases:>5} {row.coordinates:>11,} {row.seconds:>7.1f}{mark}")
+
+
+def print_checks(seed=0, only=None):
+    """Print the table row by row, as the checks are done; True when every row passed."""
+    print(HEADER, flush=True)
+    rows = []
+    for row in run_checks(seed=seed, only=only):
+        print(format_row(row), flush=True)
+        rows.append(row)
+    failed = [row.name for row in rows if not row.passed]
+    bars = ", ".join(f"{bar:.0e} for a {kind}" for kind, bar in COMPLEX_BARS.items())
+    print(f"Bars: {bars} by the complex step, {CENTRAL_BAR:.0e} by central differences. "
+          + (f"Exceeded by: {', '.join(failed)}." if failed else f"All {len(rows)} rows pass."))
+    return not failed

@@ -5,7 +5,8 @@ is in functional/; to change a norm or an activation is to choose another line o
 """
 
 import dataclasses
-from typing import Callable, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
