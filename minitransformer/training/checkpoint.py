@@ -1,0 +1,142 @@
+"""Checkpoints: named arrays and a JSON text in one .npz file, without pickle, written atomically.
+
+A .npz file is a zip archive with one .npy file for each array; `np.load` reads it too. Loading
+never runs code: an array of Python objects would need pickle, which can, and is refused.
+"""
+
+import contextlib
+import glob
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from minitransformer.tree import tree_fill, tree_items
+
+METADATA = "metadata.json"
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be trusted or does not belong here."""
+
+
+def save_arrays(path, arrays, metadata):
+    """Write {name: array} and metadata, a dict that JSON can hold, to path.
+
+    A reader finds the old file or the new one, never half of one: everything goes to a temporary
+    file in the same folder, is forced to the disk, and takes the name in one step. What a killed
+    process left behind is removed by the next save. The same content gives the same bytes.
+    Raises CheckpointError for arrays of Python objects, NaN or infinity: load would refuse them.
+    """
+    path = Path(path)
+    arrays = {name: np.asarray(array) for name, array in arrays.items()}
+    for name, array in arrays.items():
+        _expect_numbers(path, name, array)
+        _expect_finite(path, name, array)
+    text = json.dumps(metadata, indent=1)
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        with contextlib.suppress(OSError):  # Windows keeps a file that somebody has open
+            leftover.unlink()
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            with zipfile.ZipFile(file, "w") as archive:
+                archive.writestr(zipfile.ZipInfo(METADATA), text)
+                for name, array in arrays.items():
+                    # A ZipInfo bears a fixed date, so that the bytes depend on the content alone.
+                    with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as out:
+                        np.lib.format.write_array(out, array, allow_pickle=False)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_arrays(path):
+    """Read what save_arrays wrote: ({name: array}, metadata).
+
+    Raises FileNotFoundError when there is no such file; CheckpointError when it is cut off or
+    damaged (the archive holds a checksum of each member), was not written by save_arrays, or
+    holds pickled objects, NaN or infinity.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no checkpoint {path}: check the path, or train first")
+    arrays = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if METADATA not in archive.namelist():
+                raise CheckpointError(f"{path} is a zip archive without {METADATA}, so it was not "
+                                      f"written by this package: give a file that it saved")
+            metadata = dict(json.loads(archive.read(METADATA)))
+            for name in archive.namelist():
+                if name != METADATA:
+                    name = name.removesuffix(".npy")
+                    arrays[name] = _read_array(path, name, archive)
+    except CheckpointError:
+        raise
+    except Exception as error:  # damaged bytes can trip zipfile, zlib, json and numpy in many ways
+        raise CheckpointError(
+            f"{path} cannot be read ({error}): it is cut off, damaged, no checkpoint at all, or "
+            f"holds pickled objects, which could run code when loaded and are refused; "
+            f"take an earlier copy, or train again") from error
+    return arrays, metadata
+
+
+def take_tree(path, arrays, prefix, template):
+    """The tree stored under prefix ("params" takes "params.encoder.0..."), built like template.
+
+    arrays is what load_arrays(path) gave. Raises CheckpointError, naming the array, when one is
+    missing, left over, or of another shape or dtype than the template's.
+    """
+    start = prefix + "."
+    found = {name[len(start):]: a for name, a in arrays.items() if name.startswith(start)}
+    try:
+        tree = tree_fill(template, found)
+    except ValueError as error:
+        raise CheckpointError(f"{path} does not fit, under {prefix!r}: {error}; give the "
+                              f"configuration that it was saved with") from error
+    for name, leaf in tree_items(template):
+        if found[name].dtype != leaf.dtype:
+            raise CheckpointError(f"{path} holds {start + name!r} as {found[name].dtype}, expected "
+                                  f"{leaf.dtype}: make the model with dtype={found[name].dtype}")
+    return tree
+
+
+def expect_same_settings(path, what, saved, given):
+    """Raise CheckpointError unless both are equal, listing the keys in which two dicts differ."""
+    saved, given = (json.loads(json.dumps(x)) for x in (saved, given))  # a tuple becomes a list
+    if saved == given:
+        return
+    if not (isinstance(saved, dict) and isinstance(given, dict)):
+        saved, given = {what: saved}, {what: given}
+    differences = [f"{key} = {saved.get(key, 'absent')!r} there, {given.get(key, 'absent')!r} here"
+                   for key in {**saved, **given} if saved.get(key) != given.get(key)]
+    raise CheckpointError(f"{path} has another {what}: {'; '.join(differences)}. Give the settings "
+                          f"that it was saved with, or start anew in another folder")
+
+
+def _read_array(path, name, archive):
+    with archive.open(f"{name}.npy") as file:
+        array = np.lib.format.read_array(file, allow_pickle=False)
+        if file.read(1):  # reading to the end also compares the checksum
+            raise CheckpointError(f"{path} holds more bytes for {name!r} than its shape asks for")
+    _expect_finite(path, name, array)
+    return array
+
+
+def _expect_numbers(path, name, array):
+    if array.dtype.hasobject:
+        raise CheckpointError(f"{path}: {name!r} is an array of Python objects, which only pickle "
+                              f"could store: give arrays of numbers")
+
+
+def _expect_finite(path, name, array):
+    if array.dtype.kind in "fc" and not np.isfinite(array).all():
+        raise CheckpointError(f"{path}: {name!r} holds NaN or infinity, so no training can go on "
+                              f"from it; go back to an earlier checkpoint")

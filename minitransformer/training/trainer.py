@@ -1,0 +1,202 @@
+"""The trainer: one loop of loss, gradients, update; with a log, checkpoints and resuming."""
+
+import dataclasses
+import math
+from pathlib import Path
+
+import numpy as np
+
+from minitransformer.data.tokenizers import PAD
+from minitransformer.training.checkpoint import (
+    CheckpointError,
+    expect_same_settings,
+    load_arrays,
+    save_arrays,
+    take_tree,
+)
+from minitransformer.training.interrupt import interrupts_held
+from minitransformer.training.log import LogRow, RunLog, plot_losses
+from minitransformer.training.optimizer import clip_by_global_norm
+from minitransformer.training.progress import Progress
+from minitransformer.tree import tree_add, tree_items, tree_map
+
+
+class NonFiniteError(ValueError):
+    """Training met NaN or infinity. The message names the step and the first bad array."""
+
+
+class Trainer:
+    """Trains a model on the batches of a stream.
+
+        trainer = Trainer(model, optimizer, BatchStream(pairs, batch_size=64, seed=0))
+        trainer.train(800)
+
+    model: anything with .params, .config (a dataclass), .kind (its name in checkpoints),
+    .loss(batch) and .loss_and_grads(batch, label_smoothing=, normalizer=, dropout_seed=).
+    batches: anything whose .batch(i) is the i-th batch, a function of i alone.
+
+    validation: batches whose mean loss is measured every evaluate_every steps. schedule: a
+    function of the step (1 is the first) that gives the learning rate; None keeps the optimizer's.
+    clip_norm: as in clip_by_global_norm. accumulate: so many batches make one step, with the
+    gradient of the one large batch that they would be together. seed: of the dropout.
+
+    run_dir: where checkpoint.npz (every checkpoint_every steps, at the end and on Ctrl-C), log.csv
+    and loss.png go; None writes nothing. resume=True continues from its checkpoint: with the same
+    batches and schedule the rest is, bit for bit, that of a run never interrupted.
+    print_every: how often a line is printed where there is no terminal; 0 is silent.
+
+    Raises ValueError for settings out of range, CheckpointError when run_dir holds a run and
+    resume is False, or its checkpoint does not belong to this model, optimizer and settings.
+    """
+
+    def __init__(self, model, optimizer, batches, *, validation=(), evaluate_every=100,
+                 schedule=None, clip_norm=None, label_smoothing=0.0, accumulate=1, seed=0,
+                 run_dir=None, resume=False, checkpoint_every=100, print_every=50):
+        for name, value in (("accumulate", accumulate), ("evaluate_every", evaluate_every),
+                            ("checkpoint_every", checkpoint_every)):
+            if value < 1:
+                raise ValueError(f"{name} is {value}, expected 1 or more")
+        if optimizer.params is not model.params:
+            raise ValueError("the optimizer holds other parameters than the model: make it with "
+                             "model.params, after the model is made or loaded")
+        if resume and run_dir is None:
+            raise ValueError("resume=True needs run_dir, the folder of the run to continue")
+        self.model, self.optimizer, self.batches = model, optimizer, batches
+        self.validation, self.evaluate_every = list(validation), evaluate_every
+        self.schedule, self.clip_norm = schedule, clip_norm
+        self.label_smoothing, self.accumulate, self.seed = label_smoothing, accumulate, seed
+        self.run_dir = None if run_dir is None else Path(run_dir)
+        self.checkpoint_every, self.print_every = checkpoint_every, print_every
+        self.step = 0  # updates made
+        if resume:
+            self._resume()
+        elif self.run_dir and self.checkpoint.exists():
+            raise CheckpointError(f"{self.run_dir} already holds a run: resume=True continues it; "
+                                  f"for a new one give another folder, or delete this one")
+        self.log = RunLog(self.run_dir and self.run_dir / "log.csv", last_step=self.step)
+
+    @property
+    def checkpoint(self):
+        """The path of the run's checkpoint."""
+        return self.run_dir / "checkpoint.npz"
+
+    def train(self, steps):
+        """Train until `steps` updates are made in all; returns the log's rows.
+
+        KeyboardInterrupt passes through, after a checkpoint of the last whole step. Raises
+        NonFiniteError when a loss, gradient or parameter is NaN or infinite: the update is not
+        made, and the last checkpoint stays as it was.
+        """
+        progress = Progress(self.step, steps, self.print_every)
+        try:
+            while self.step < steps:
+                row = self._one_step()
+                progress.show(row)
+                if self.run_dir and (row.step % self.checkpoint_every == 0 or row.step == steps):
+                    self._save()
+        except KeyboardInterrupt:
+            if self.run_dir:
+                self._save()
+                progress.say(f"Interrupted: step {self.step} is kept in {self.checkpoint}")
+            raise
+        finally:
+            progress.end()
+        if self.run_dir and self.log.rows:
+            try:
+                plot_losses(self.log.rows, self.run_dir / "loss.png")
+            except ImportError:
+                progress.say("No loss plot: matplotlib is missing (pip install matplotlib)")
+        return self.log.rows
+
+    def evaluate(self):
+        """The mean loss over all target tokens of the validation batches: a float."""
+        counts = [_real_tokens(batch) for batch in self.validation]
+        losses = [self.model.loss(batch) for batch in self.validation]
+        return sum(n * loss for n, loss in zip(counts, losses)) / sum(counts)
+
+    def _one_step(self):
+        """Everything long comes first and changes nothing, so Ctrl-C may stop it anywhere."""
+        step = self.step + 1
+        loss, grads, tokens = self._loss_and_grads()
+        evaluated = self.validation and step % self.evaluate_every == 0
+        val_loss = self.evaluate() if evaluated else None
+        grads, norm = clip_by_global_norm(
+            grads, math.inf if self.clip_norm is None else self.clip_norm)
+        for what, value in (("loss", loss), ("validation loss", val_loss), ("gradient norm", norm)):
+            if value is not None and not math.isfinite(value):
+                self._stop(f"step {step}: the {what} is {value}", grads=grads)
+        lr = self.optimizer.lr if self.schedule is None else self.schedule(step)
+        row = LogRow(step, loss, val_loss, lr, norm, tokens)
+        with interrupts_held():
+            self.optimizer.step(grads, lr=lr)
+            self.step = step
+            self.log.append(row)
+        return row
+
+    def _loss_and_grads(self):
+        """The loss, its gradients and the count of target tokens of the next step's batches.
+
+        Each batch's sum is divided by the count over all of them, so the parts add up to the mean
+        over the large batch however uneven they are. Each has its own dropout.
+        """
+        indices = range(self.step * self.accumulate, (self.step + 1) * self.accumulate)
+        batches = [self.batches.batch(i) for i in indices]
+        tokens = sum(_real_tokens(batch) for batch in batches)
+        loss, grads = 0.0, None
+        for i, batch in zip(indices, batches):
+            part, dparams = self.model.loss_and_grads(
+                batch, label_smoothing=self.label_smoothing, normalizer=tokens,
+                dropout_seed=(self.seed, i))
+            loss += part
+            grads = dparams if grads is None else tree_add(grads, dparams)
+        return loss, grads, tokens
+
+    def _save(self):
+        if non_finite_arrays(params=self.model.params, optimizer=self.optimizer.state()):
+            self._stop(f"the state after step {self.step} is not finite",
+                       optimizer=self.optimizer.state())
+        arrays = {**dict(tree_items(self.model.params, "params")),
+                  **dict(tree_items(self.optimizer.state(), "optimizer"))}
+        save_arrays(self.checkpoint, arrays, {**self._identity(), "step": self.step})
+
+    def _stop(self, what, **trees):
+        """Raise NonFiniteError. The parameters are searched first: a bad one explains the rest."""
+        bad = non_finite_arrays(params=self.model.params, **trees)
+        first = (f"the first array that holds NaN or infinity is {bad[0]!r} ({len(bad)} do)"
+                 if bad else "every array is finite, so the forward pass overflowed")
+        kept = (f"The last good checkpoint is kept: {self.checkpoint}"
+                if self.run_dir and self.checkpoint.exists() else "No checkpoint was made before")
+        raise NonFiniteError(f"{what}; {first}. Try a lower learning rate, a longer warm-up or "
+                             f"clip_norm. {kept}")
+
+    def _identity(self):
+        """What must be the same for a checkpoint to be continued."""
+        return {"model": self.model.kind, "config": dataclasses.asdict(self.model.config),
+                "training": {"optimizer": repr(self.optimizer), "clip_norm": self.clip_norm,
+                             "label_smoothing": self.label_smoothing,
+                             "accumulate": self.accumulate, "seed": self.seed}}
+
+    def _resume(self):
+        """Everything is compared before the first array changes."""
+        path, here = self.checkpoint, self._identity()
+        arrays, there = load_arrays(path)
+        if "training" not in there:
+            raise CheckpointError(f"{path} holds a model without the state of its training: load "
+                                  f"it with the model's load, and start a new run from it")
+        for key in ("model", "config", "training"):
+            expect_same_settings(path, key, there[key], here[key])
+        params = take_tree(path, arrays, "params", self.model.params)
+        state = take_tree(path, arrays, "optimizer", self.optimizer.state())
+        tree_map(np.copyto, self.model.params, params)
+        self.optimizer.load_state(state)
+        self.step = there["step"]
+
+
+def non_finite_arrays(**trees):
+    """The names of the arrays that hold NaN or infinity, tree by tree in the trees' own order."""
+    return [name for prefix, tree in trees.items() for name, array in tree_items(tree, prefix)
+            if not np.isfinite(array).all()]
+
+
+def _real_tokens(batch):
+    return int(np.count_nonzero(batch.targets != PAD))
