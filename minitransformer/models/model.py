@@ -1,6 +1,6 @@
 """The everyday object: a configuration, its parameters, and what one does with them."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -18,7 +18,9 @@ from minitransformer.models.encoder_decoder import (
     encoder_forward,
 )
 from minitransformer.shapes import expect_shape
-from minitransformer.tree import tree_table
+from minitransformer.training.checkpoint import (
+    CheckpointError, expect_same_settings, load_arrays, save_arrays, take_tree)
+from minitransformer.tree import tree_items, tree_table
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class EncoderDecoderConfig:
 
 class EncoderDecoder:
     """A configuration and its parameters, with the everyday methods: loss, gradients, summary."""
+
+    kind = "encoder_decoder"  # the name of this model in checkpoints
 
     def __init__(self, config, seed=0, dtype=np.float32):
         self.config = config
@@ -98,6 +102,30 @@ class EncoderDecoder:
     def summary(self):
         """A table of every parameter's name, shape and count, as text."""
         return tree_table(self.params)
+
+    def save(self, path):
+        """Write the configuration and the parameters to path: all of it, or nothing."""
+        save_arrays(path, dict(tree_items(self.params, "params")),
+                    {"model": self.kind, "config": asdict(self.config)})
+
+    @classmethod
+    def load(cls, path):
+        """The model that save, or a Trainer, wrote to path.
+
+        Raises FileNotFoundError when there is none, CheckpointError when it cannot be trusted or
+        is not an encoder-decoder's.
+        """
+        arrays, metadata = load_arrays(path)
+        expect_same_settings(path, "model", metadata.get("model"), cls.kind)
+        try:
+            config = EncoderDecoderConfig(**metadata["config"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"{path} holds no usable configuration ({error}): it was written "
+                                  f"by another version of this package") from error
+        dtype = next(iter(arrays.values())).dtype if arrays else np.float32
+        model = cls(config, dtype=dtype)
+        model.params = take_tree(path, arrays, "params", model.params)
+        return model
 
 
 def decoding_step(params, *, src, config):
