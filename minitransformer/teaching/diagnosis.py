@@ -19,16 +19,17 @@ def named_leaves(value, name):
 def is_close(a, b, tolerance):
     """Whether a and b have one shape and agree, relative to the largest entry of b."""
     a, b = np.asarray(a), np.asarray(b)
-    if a.shape != b.shape:
-        return False
+    return a.shape == b.shape and not np.any(_apart(a, b, tolerance))
+
+
+def _apart(a, b, tolerance):
+    """Where two arrays of one shape disagree. Infinities agree with themselves alone."""
     if not (is_number(a) and is_number(b)):
-        return bool(np.all(a == b))
-    with np.errstate(invalid="ignore"):
-        same = a == b  # infinities compare equal here, and nowhere else
-        apart = np.where(same, 0.0, np.abs(a - b))
+        return a != b
     finite = np.abs(b[np.isfinite(b)])
-    scale = finite.max() if finite.size else 0.0
-    return bool(np.all(apart <= tolerance * scale + 1e-300))
+    bound = tolerance * (finite.max() if finite.size else 0.0)
+    with np.errstate(invalid="ignore"):
+        return (a != b) & ~(np.abs(a - b) <= bound)
 
 
 def is_number(array):
@@ -45,6 +46,9 @@ def explain(name, given, expected, sizes, tolerance):
     """
     if isinstance(expected, str) or isinstance(given, str):
         return None if given == expected else f"{name} is {given!r}, which is not right."
+    if expected is None or given is None:
+        kinds = f"{type(given).__name__}, expected {type(expected).__name__}"
+        return None if given is expected else f"{name} is {kinds}."
     given, expected = np.asarray(given), np.asarray(expected)
     if given.dtype == object:
         return f"{name} is not an array of numbers, but {type(given.flat[0]).__name__}."
@@ -150,17 +154,10 @@ def _is_constant(array, axis, tolerance):
     return is_close(array, np.broadcast_to(np.take(array, [0], axis), array.shape), tolerance)
 
 
-def _apart(given, expected, tolerance):
-    with np.errstate(invalid="ignore"):
-        close = np.abs(given - expected) <= tolerance * np.max(np.abs(expected))
-    return ~(close | (given == expected))
-
-
 def _first_difference(name, given, expected, tolerance):
     if not expected.ndim:
         return f"Yours is {_text(given)}, expected {_text(expected)}."
-    apart = _apart(given, expected, tolerance) if is_number(expected) else given != expected
-    at = tuple(int(i) for i in np.argwhere(apart)[0])
+    at = tuple(int(i) for i in np.argwhere(_apart(given, expected, tolerance))[0])
     return (f"The first wrong entry is {name}[{', '.join(map(str, at))}]: "
             f"yours is {_text(given[at])}, expected {_text(expected[at])}.")
 

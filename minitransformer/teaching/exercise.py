@@ -46,7 +46,7 @@ class Exercise:
     solution: Callable
     mistakes: tuple
     hints: tuple
-    results: tuple = ("the answer",)
+    results: tuple = ("The answer",)
     cases: Callable = lambda rng: [call()]
     proof: Callable | None = None
     tolerance: float = 1e-9

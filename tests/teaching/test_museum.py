@@ -1,0 +1,58 @@
+"""Every exhibit is caught by the checks that are said to catch it, and passes the others."""
+
+import dataclasses
+
+import pytest
+
+from minitransformer.functional import linear_backward
+from minitransformer.teaching.museum import CHECKS, all_exhibits, exhibit
+
+EXHIBITS = all_exhibits()
+
+
+@pytest.mark.parametrize("item", EXHIBITS, ids=lambda item: item.name)
+def test_an_exhibit_is_caught_and_missed_as_it_says(item):
+    assert item.caught_by and item.missed_by
+    assert not set(item.caught_by) & set(item.missed_by)
+    # Without an experiment, nothing could be said about the loss curve.
+    assert "a falling loss" in item.caught_by + item.missed_by
+    assert {name: CHECKS[name](item) for name in item.caught_by + item.missed_by} == {
+        **dict.fromkeys(item.caught_by, True), **dict.fromkeys(item.missed_by, False)}
+
+
+def test_names_are_unique():
+    assert len({item.name for item in EXHIBITS}) == len(EXHIBITS)
+
+
+def changed_linear(change):
+    return dataclasses.replace(
+        exhibit("one_over_batch"), training_inputs=None,
+        backward=lambda dout, cache: change(*linear_backward(dout, cache)))
+
+
+@pytest.mark.parametrize("name", ["the gradient check", "a check with dout = ones",
+                                  "a look at the shapes", "a falling loss"])
+def test_no_check_catches_a_right_backward(name):
+    assert not CHECKS[name](changed_linear(lambda dx, dw, db: (dx, dw, db)))
+
+
+@pytest.mark.parametrize("name, change", [
+    ("the gradient check", lambda dx, dw, db: (dx, dw, db[None])),
+    ("a check with dout = ones", lambda dx, dw, db: (dx, dw, 2 * db)),
+    ("a look at the shapes", lambda dx, dw, db: (dx, dw.T, db)),
+    ("a falling loss", lambda dx, dw, db: (-dx, -dw, -db)),
+])
+def test_every_check_catches_something(name, change):
+    assert CHECKS[name](changed_linear(change))
+
+
+def test_an_exhibit_is_shown_with_its_code():
+    for text in (repr(exhibit("one_over_batch")), exhibit("one_over_batch")._repr_markdown_()):
+        assert "Bug museum, lesson 01: 1/B inside a layer" in text
+        assert "Would a loss curve show it? no." in text
+        assert "Caught by the gradient check" in text and "def linear_backward_over_batch" in text
+
+
+def test_an_unknown_exhibit_names_the_known_ones():
+    with pytest.raises(ValueError, match="there is no exhibit 'x'; there are missing_keepdims"):
+        exhibit("x")
