@@ -103,10 +103,13 @@ class EncoderDecoder:
         """A table of every parameter's name, shape and count, as text."""
         return tree_table(self.params)
 
-    def save(self, path):
-        """Write the configuration and the parameters to path: all of it, or nothing."""
+    def save(self, path, **others):
+        """Write the configuration and the parameters to path: all of it, or nothing.
+
+        others: what else the file's metadata shall hold, such as a tokenizer's to_dict().
+        """
         save_arrays(path, dict(tree_items(self.params, "params")),
-                    {"model": self.kind, "config": asdict(self.config)})
+                    {"model": self.kind, "config": asdict(self.config), **others})
 
     @classmethod
     def load(cls, path):
