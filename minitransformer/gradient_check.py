@@ -86,42 +86,49 @@ def check_gradients(forward, backward, *inputs, options=None, method="complex", 
     larger norm divided by that of all gradients together. frozen: those that backward answers with
     None. Any other gradient that is zero everywhere fails, since it would prove nothing.
 
-    Inputs and cotangent are read-only while backward runs, and it runs twice. Raises ValueError
-    when a gradient's tree or shape differs from its input's, when one of them was written to, or
-    when the second run differs from the first; TypeError when a gradient is not float64.
+    Inputs and cotangent are read-only meanwhile, and backward runs twice. Raises ValueError when a
+    gradient's tree or shape differs from its input's, when an argument or the cache was written
+    to, or when the second run differs from the first; TypeError when a gradient is not float64.
     """
+    if method not in ("complex", "central", "directional"):
+        raise ValueError(f'method is {method!r}, expected "complex", "central" or "directional"')
     rng = np.random.default_rng(seed)
-    names = [*inspect.signature(forward).parameters][:len(inputs)]
-    real = {name: tree_map(_read_only, x) for name, x in zip(names, inputs, strict=True)}
-    out, cache = forward(*real.values(), **_fresh(options))
+    real = {name: tree_map(_read_only, x)
+            for name, x in zip(_names(forward, len(inputs)), inputs, strict=True)}
+    out, cache = _call("forward", forward, *real.values(), **_fresh(options))
     cotangent = tree_map(lambda o: _read_only(rng.normal(size=np.shape(o))), out)
     gradients = _gradients(backward, cotangent, cache, real, frozen)
+    moved = tree_map(lambda x: x.astype(float if method == "central" else complex), real)
 
-    def derivative(values, step):
-        """d s / d step along the imaginary parts of values."""
-        return _dot(cotangent, forward(*values.values(), **_fresh(options))[0]).imag / step
+    def derivative():
+        """d s / d h along the imaginary parts of moved."""
+        out, _ = forward(*moved.values(), **_fresh(options))
+        return _dot(cotangent, out).imag / COMPLEX_STEP
 
-    if method == "directional":
-        direction = tree_map(lambda x: rng.normal(size=x.shape), _without(real, gradients))
-        moved = tree_map(lambda x: x.astype(complex), real)
-        for (_, x), (_, v) in zip(tree_items(_without(moved, gradients)), tree_items(direction),
-                                  strict=True):
-            x += COMPLEX_STEP * 1j * v
-        analytic = np.array([_dot(direction, gradients)])
-        numeric = np.array([derivative(moved, COMPLEX_STEP)])
-        size = sum(x.size for _, x in tree_items(direction))
-        return GradientReport([_entry("all inputs together", analytic, numeric, [()], size)],
-                              method, seed)
-    if method not in ("complex", "central"):
-        raise ValueError(f'method is {method!r}, expected "complex", "central" or "directional"')
+    def difference(x, index):
+        """(s(x + h e) - s(x - h e)) / 2h."""
+        value = x[index]
+        x[index] = value + CENTRAL_STEP
+        # A copy: the result may share memory with x, which moves again.
+        above = tree_map(np.array, forward(*moved.values(), **_fresh(options))[0])
+        x[index] = value - CENTRAL_STEP
+        below, _ = forward(*moved.values(), **_fresh(options))
+        # Subtract before summing: what did not change cancels exactly.
+        return _dot(cotangent, tree_map(lambda a, b: a - b, above, below)) / (2 * CENTRAL_STEP)
 
-    kind = complex if method == "complex" else float
-    moved = tree_map(lambda x: x.astype(kind), real)
-    entries, scale = [], tree_norm(gradients)
     flat_gradients = dict(tree_items(gradients))
-    for name, x in tree_items(moved):
-        if name not in flat_gradients:
-            continue
+    checked = [(name, x) for name, x in tree_items(moved) if name in flat_gradients]
+    if method == "directional":
+        direction = {name: rng.normal(size=x.shape) for name, x in checked}
+        for name, x in checked:
+            x += COMPLEX_STEP * 1j * direction[name]
+        analytic = np.array([_dot(direction, flat_gradients)])
+        size = sum(x.size for _, x in checked)
+        entry = _entry("all inputs together", analytic, np.array([derivative()]), [()], size)
+        return GradientReport([entry._replace(tried=size)], method, seed)
+
+    entries, scale = [], tree_norm(gradients)
+    for name, x in checked:
         count = min(x.size, max(max_coordinates, MIN_COORDINATES))
         chosen = np.sort(rng.choice(x.size, count, replace=False))
         indices = [tuple(int(i) for i in np.unravel_index(c, x.shape)) for c in chosen]
@@ -130,21 +137,15 @@ def check_gradients(forward, backward, *inputs, options=None, method="complex", 
             value = x[index]
             if method == "complex":
                 x[index] = value + COMPLEX_STEP * 1j
-                numeric[n] = derivative(moved, COMPLEX_STEP)
+                numeric[n] = derivative()
             else:
-                x[index] = value + CENTRAL_STEP
-                # A copy: the result may share memory with x, which moves again.
-                above = tree_map(np.array, forward(*moved.values(), **_fresh(options))[0])
-                x[index] = value - CENTRAL_STEP
-                below = forward(*moved.values(), **_fresh(options))[0]
-                # Subtract before summing: what did not change cancels exactly.
-                change = tree_map(lambda a, b: a - b, above, below)
-                numeric[n] = _dot(cotangent, change) / (2 * CENTRAL_STEP)
+                numeric[n] = difference(x, index)
             x[index] = value
         analytic = np.array([flat_gradients[name][index] for index in indices])
         entry = _entry(name, analytic, numeric, indices, x.size)
         if any(name.endswith(ending) for ending in zero):
-            entry = entry._replace(error=max(entry.analytic_norm, entry.numeric_norm) / scale)
+            larger = max(entry.analytic_norm, entry.numeric_norm)
+            entry = entry._replace(error=larger / scale if larger else 0.0)
         entries.append(entry)
     return GradientReport(entries, method, seed)
 
@@ -157,10 +158,28 @@ def assert_gradients(forward, backward, *inputs, tolerance=1e-12, **arguments):
                              f"{tolerance:.0e}\n{report}")
 
 
+def _names(forward, count):
+    """The names of forward's first parameters; *inputs are numbered."""
+    names = [name for name, parameter in inspect.signature(forward).parameters.items()
+             if parameter.kind is parameter.POSITIONAL_OR_KEYWORD]
+    return (names + [f"input_{i}" for i in range(len(names), count)])[:count]
+
+
+def _call(what, function, *arguments, **options):
+    """function's answer; that it wrote to a read-only array is said in plain words."""
+    try:
+        return function(*arguments, **options)
+    except ValueError as error:
+        if "read-only" not in str(error):
+            raise
+        raise ValueError(f"{what} writes into an array that was given to it: let it write only "
+                         "into arrays that it made itself") from error
+
+
 def _fresh(options):
     """The keyword arguments of one call; an integer rng becomes a generator of its own."""
     options = dict(options or {})
-    if "rng" in options:
+    if options.get("rng") is not None:
         options["rng"] = np.random.default_rng(options["rng"])
     return options
 
@@ -177,19 +196,17 @@ def _dot(a, b):
     return sum(np.sum(x * b[name]) for name, x in tree_items(a) if name in b)
 
 
-def _without(inputs, gradients):
-    """The inputs that have a gradient, by name."""
-    present = {name for name, _ in tree_items(gradients)}
-    return {name: x for name, x in tree_items(inputs) if name in present}
-
-
 def _gradients(backward, cotangent, cache, inputs, frozen):
     """backward's answer as {input's name: gradient tree}, after the checks of its form."""
     def run():
-        result = backward(cotangent, cache)
-        return result if isinstance(result, tuple) else (result,)
+        result = _call("backward", backward, cotangent, cache)
+        # A copy: the second run must not be able to change the first one's answer.
+        return [tree_map(np.array, g) for g in (result if isinstance(result, tuple) else (result,))]
 
+    before = _bytes(cache)
     first, second = run(), run()
+    if _bytes(cache) != before:
+        raise ValueError("backward changed its cache: another reader of it would see wrong numbers")
     if len(first) != len(inputs):
         raise ValueError(f"backward returned {len(first)} gradients for {len(inputs)} inputs: "
                          f"{', '.join(inputs)}")
@@ -198,6 +215,8 @@ def _gradients(backward, cotangent, cache, inputs, frozen):
     found = dict(tree_items(gradients))
     for name, x in tree_items(inputs):
         if any(name.endswith(ending) for ending in frozen):
+            if name in found:
+                raise ValueError(f"{name} is frozen, but backward returned a gradient for it")
             continue
         if name not in found:
             raise ValueError(f"backward returned no gradient for {name}")
@@ -208,11 +227,16 @@ def _gradients(backward, cotangent, cache, inputs, frozen):
         if gradient.dtype != np.float64:
             raise TypeError(f"the gradient of {name} is {gradient.dtype}, expected float64")
         if not np.array_equal(gradient, again[name], equal_nan=True):
-            raise ValueError(f"backward called twice gave two gradients of {name}: it changed "
-                             "its cache")
+            raise ValueError(f"backward called twice gave two gradients of {name}: it keeps "
+                             "something from call to call")
     if extra := found.keys() - dict(tree_items(inputs)).keys():
         raise ValueError(f"backward returned a gradient for {min(extra)}, which is no input")
     return gradients
+
+
+def _bytes(cache):
+    """The contents of every array of a cache."""
+    return [x.tobytes() for _, x in tree_items(cache) if isinstance(x, np.ndarray)]
 
 
 def _entry(name, analytic, numeric, indices, total):

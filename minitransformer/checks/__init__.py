@@ -8,9 +8,12 @@ from minitransformer.checks.run import (
     HEADER,
     all_cases,
     format_row,
+    make_row,
     pair_names,
     print_checks,
+    prove_case,
     run_checks,
 )
 
-__all__ = ["HEADER", "all_cases", "format_row", "pair_names", "print_checks", "run_checks"]
+__all__ = ["HEADER", "all_cases", "format_row", "make_row", "pair_names", "print_checks",
+           "prove_case", "run_checks"]

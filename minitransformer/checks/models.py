@@ -10,9 +10,10 @@ SRC = np.array([[3, 5, 4, 6, 3, 8, 9], [7, 3, 9, 0, 0, 0, 0]])      # (B, S), on
 TGT = np.array([[1, 4, 3, 9, 10], [1, 8, 0, 0, 0]])                 # (B, T)
 CONFIGS = {
     "pre-norm": {},
-    "post-norm, tied output": {"norm_placement": "post", "tied_embeddings": "output"},
+    "post-norm, tied output": {"norm_placement": "post", "tied_embeddings": "output",
+                               "n_layers": 1},
     "all tied, no positions": {"tied_embeddings": "all", "tgt_vocab_size": 10,
-                               "positions": "none"},
+                               "positions": "none", "n_layers": 1},
 }
 
 

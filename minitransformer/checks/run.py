@@ -7,7 +7,8 @@ from minitransformer import functional, layers, models
 from minitransformer.checks import functional as functional_cases
 from minitransformer.checks import layers as layer_cases
 from minitransformer.checks import models as model_cases
-from minitransformer.gradient_check import check_gradients
+from minitransformer.checks.case import Case
+from minitransformer.gradient_check import GradientReport, check_gradients
 
 PACKAGES = {
     "pair": (functional, functional_cases),
@@ -18,6 +19,15 @@ COMPLEX_BARS = {"pair": 1e-12, "layer": 1e-12, "model": 1e-11}
 CENTRAL_BAR = 1e-7
 HEADER = (f"{'kind':<6} {'name':<22} {'complex step':>12} {'central':>8} {'cases':>5} "
           f"{'coordinates':>11} {'seconds':>7}")
+
+
+class CaseProof(NamedTuple):
+    """One case, checked by both methods."""
+
+    case: Case
+    complex: GradientReport
+    central: GradientReport
+    seconds: float
 
 
 class CheckRow(NamedTuple):
@@ -73,19 +83,26 @@ def run_checks(seed=0, only=None):
     for (kind, name), cases in found.items():
         if only and name not in only:
             continue
-        start = time.perf_counter()
-        reports = {"complex": [], "central": []}
-        for method, done in reports.items():
-            for case in cases:
-                done.append(check_gradients(
-                    case.forward, case.backward, *case.inputs, options=case.options, seed=seed,
-                    method=method, zero=case.zero, frozen=case.frozen, max_coordinates=64))
-        errors = {method: max(report.worst.error for report in done)
-                  for method, done in reports.items()}
-        tried = sum(entry.tried for report in reports["complex"] for entry in report.entries)
-        passed = errors["complex"] <= COMPLEX_BARS[kind] and errors["central"] <= CENTRAL_BAR
-        yield CheckRow(kind, name, errors["complex"], errors["central"], len(cases), tried,
-                       time.perf_counter() - start, passed)
+        yield make_row(kind, name, [prove_case(case, seed) for case in cases])
+
+
+def prove_case(case, seed=0):
+    """A CaseProof: the case checked by complex step and by central differences."""
+    start = time.perf_counter()
+    reports = [check_gradients(case.forward, case.backward, *case.inputs, options=case.options,
+                               seed=seed, method=method, zero=case.zero, frozen=case.frozen,
+                               max_coordinates=64) for method in ("complex", "central")]
+    return CaseProof(case, *reports, time.perf_counter() - start)
+
+
+def make_row(kind, name, proofs):
+    """The CheckRow of all CaseProofs of one pair."""
+    complex_error = max(proof.complex.worst.error for proof in proofs)
+    central_error = max(proof.central.worst.error for proof in proofs)
+    tried = sum(entry.tried for proof in proofs for entry in proof.complex.entries)
+    passed = complex_error <= COMPLEX_BARS[kind] and central_error <= CENTRAL_BAR
+    return CheckRow(kind, name, complex_error, central_error, len(proofs), tried,
+                    sum(proof.seconds for proof in proofs), passed)
 
 
 def format_row(row):
