@@ -1,0 +1,176 @@
+"""The command line: `minitransformer COMMAND`, or `python -m minitransformer COMMAND`.
+
+A command here reads its arguments, calls the module that does the work, and turns what came of it
+into an exit code. That module is imported inside the command, so that asking for help stays quick.
+"""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from minitransformer import PROJECT, __version__
+from minitransformer.teaching import notebooks
+
+TRANSLATOR = Path("runs") / "translator"  # where train leaves a model and translate looks for it
+
+
+def main(argv=None):
+    """Run one command, the tour when argv is empty; argv defaults to the process's arguments.
+
+    Returns the exit code: 0 done, 1 an error or something that did not pass, 130 Ctrl-C. Wrong
+    usage ends in SystemExit(2), as argparse has it.
+    """
+    argv = list(sys.argv[1:] if argv is None else argv) or ["tour"]
+    parser = make_parser()
+    arguments, rest = parser.parse_known_args(argv)
+    if rest and "rest" not in arguments:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    arguments.rest = rest
+    try:
+        return arguments.run(arguments)
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
+    except (ValueError, TypeError, LookupError, ArithmeticError, OSError, ImportError) as error:
+        if arguments.debug:
+            raise
+        print(f"{arguments.command}: {error} (--debug shows where)", file=sys.stderr)
+        return 1
+
+
+def make_parser():
+    """The parser of all commands. What it returns has .run, the function of the command."""
+    parser = argparse.ArgumentParser(
+        prog="minitransformer", allow_abbrev=False,
+        description="A Transformer in NumPy whose every gradient is derived by hand and proved to "
+                    "machine precision. Without a command: the tour.",
+        epilog="minitransformer COMMAND --help tells more, with examples.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(run, *examples, **defaults):
+        """A command named like its function, whose docstring is the help."""
+        summary, _, details = run.__doc__.partition("\n")
+        sub = commands.add_parser(
+            run.__name__, help=summary, allow_abbrev=False,
+            description="\n".join([summary, *map(str.strip, details.splitlines())]),
+            epilog="\n  ".join(["examples:", *(f"minitransformer {e}" for e in examples)]),
+            formatter_class=argparse.RawDescriptionHelpFormatter)
+        sub.add_argument("--debug", action="store_true", help="show the traceback of an error")
+        sub.set_defaults(run=run, **defaults)
+        return sub
+
+    add_seed(add(tour, "tour"))
+
+    sub = add(check, "check", "check softmax attention", "check --seed 7")
+    sub.add_argument("names", nargs="*", help="only these pairs, layers or models")
+    add_seed(sub)
+
+    sub = add(test, "test", "test --quick", "test -k layer_norm -x", rest=[])
+    sub.add_argument("--quick", action="store_true", help="leave out the slow tests")
+
+    notebooks.add_arguments(add(lessons, "lessons", "lessons --copy my-lessons",
+                                "lessons --check 04", "lessons --build 04"))
+
+    sub = add(train, "train translator", "train translator --steps 300 --out runs/short",
+              "train translator --resume", "train translator --pairs my-pairs.tsv --out runs/mine")
+    sub.add_argument("task", choices=["translator"])
+    sub.add_argument("--steps", type=int, help="how many updates in all")
+    sub.add_argument("--out", type=Path, default=TRANSLATOR, metavar="DIR",
+                     help=f"where model, log and loss curve go (default {TRANSLATOR})")
+    sub.add_argument("--pairs", type=Path, metavar="FILE",
+                     help="train on this file: in each line a source, a tab and its target")
+    sub.add_argument("--resume", action="store_true", help="continue the run in DIR")
+    add_seed(sub)
+
+    sub = add(translate, 'translate "forty-seven"', "translate < numbers.txt",
+              'translate --beam 4 --model runs/short "one thousand and one"')
+    sub.add_argument("text", nargs="*", help="what to translate (default: the lines of stdin)")
+    sub.add_argument("--model", type=Path, default=TRANSLATOR, metavar="PATH",
+                     help=f"a model, or the folder that train made (default {TRANSLATOR})")
+    sub.add_argument("--beam", type=int, default=1, metavar="N",
+                     help="how many beginnings the search keeps (default 1, greedy)")
+
+    add(bench, "bench", rest=[])
+    return parser
+
+
+def add_seed(parser):
+    """Give a command --seed."""
+    parser.add_argument("--seed", type=int, default=0, help="of all random draws (default 0)")
+
+
+def tour(arguments):
+    """Prove every gradient, train a translator, show what it learned (four minutes)."""
+    from minitransformer.tour import run_tour
+
+    return run_tour(seed=arguments.seed)
+
+
+def check(arguments):
+    """Prove every gradient: a row for each pair, layer and model.
+
+    A row holds the largest relative error of the backward, against the complex step and against
+    central differences. The exit code is 1 if one exceeds its bar.
+    """
+    from minitransformer.checks import print_checks
+
+    return 0 if print_checks(seed=arguments.seed, only=arguments.names) else 1
+
+
+def test(arguments):
+    """Pass the tests, then execute the lessons and compare them with their files.
+
+    Arguments that are not named here are pytest's. With any, the lessons are left out.
+    """
+    import pytest
+
+    given = [*(["-m", "not slow"] if arguments.quick else []), *arguments.rest]
+    chosen = any(Path(word.split("::")[0]).exists() for word in arguments.rest)
+    code = int(pytest.main(["-c", str(in_project("pyproject.toml")), "--rootdir", str(PROJECT),
+                            *given, *([] if chosen else [str(in_project("tests"))])]))
+    return code if code or given else main(["lessons", "--check"])
+
+
+def lessons(arguments):
+    """Open the lessons in JupyterLab; or check, build or copy them."""
+    in_project("lessons")
+    return notebooks.run(arguments)
+
+
+def train(arguments):
+    """Train a model: the translator of number words, or of pairs of your own.
+
+    Ctrl-C keeps the last step; --resume goes on from there, and to the same end as without a stop.
+    """
+    from minitransformer.translator import train_translator
+
+    train_translator(arguments.out, steps=arguments.steps, seed=arguments.seed,
+                     pairs_file=arguments.pairs, resume=arguments.resume)
+    return 0
+
+
+def translate(arguments):
+    """Translate with a trained model, a line for each text."""
+    from minitransformer.translator import Translator
+
+    translator = Translator.load(arguments.model)
+    for text in arguments.text or (line.strip() for line in sys.stdin):
+        print(translator.translate([text], beam_size=arguments.beam)[0], flush=True)
+    return 0
+
+
+def bench(arguments):
+    """Run the benchmarks of tests/benchmarks; arguments are handed on to them."""
+    scripts = sorted(in_project("tests/benchmarks").glob("bench_*.py"))
+    return max(subprocess.call([sys.executable, str(script), *arguments.rest])
+               for script in scripts)
+
+
+def in_project(name):
+    """The path of something that lies beside the package in a clone. FileNotFoundError if not."""
+    if not (PROJECT / name).exists():
+        raise FileNotFoundError(f"there is no {PROJECT / name}: this needs a clone of the project, "
+                                f"installed with pip install -e .")
+    return PROJECT / name

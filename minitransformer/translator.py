@@ -1,0 +1,159 @@
+"""The translator: an encoder-decoder that reads words and writes characters.
+
+It learns number words, English to German, or any file of pairs. The settings were chosen on the
+validation numbers; the test numbers were used once.
+"""
+
+import functools
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from minitransformer.data.batching import BatchStream, make_batch, pad_rows
+from minitransformer.data.number_words import number_pairs, split_numbers
+from minitransformer.data.pairs import read_pairs
+from minitransformer.data.tokenizers import CharacterTokenizer, WordTokenizer
+from minitransformer.models import EncoderDecoder, EncoderDecoderConfig
+from minitransformer.training.checkpoint import CheckpointError, load_arrays
+from minitransformer.training.optimizer import AdamW
+from minitransformer.training.schedule import inverse_square_root
+from minitransformer.training.trainer import Trainer
+from minitransformer.tree import tree_size
+
+SIZES = {"d_model": 128, "n_heads": 4, "n_layers": 2, "d_ff": 512, "dropout": 0.1}
+STEPS, BATCH_SIZE, PEAK, WARMUP, CLIP_NORM = 1500, 64, 2e-3, 100, 1.0
+HELD_OUT = 500       # pairs to validate on, and as many to test on
+FILE = "translator.npz"
+
+
+class Pairs(NamedTuple):
+    """Three lists of (source, target); no source is in two of them."""
+
+    train: list
+    validation: list
+    test: list
+
+
+def number_word_pairs():
+    """20,000 numbers below one million to learn from, 500 to validate on and 500 to test on."""
+    return Pairs(*map(number_pairs, split_numbers(validation=HELD_OUT, test=HELD_OUT)))
+
+
+def split_pairs(pairs, *, seed=0):
+    """Hold out a tenth of the sources for validation and a tenth for testing, at most 500 each.
+
+    Raises ValueError for fewer than ten different sources.
+    """
+    sources = sorted({source for source, _ in pairs})
+    if len(sources) < 10:
+        raise ValueError(f"the pairs have {len(sources)} different sources, expected at least 10: "
+                         f"some are held out to see how well others are translated")
+    shuffled = np.random.default_rng(seed).permutation(len(sources))
+    size = min(HELD_OUT, len(sources) // 10)
+    part = {sources[i]: (place >= size) + (place >= 2 * size) for place, i in enumerate(shuffled)}
+    validation, test, train = ([pair for pair in pairs if part[pair[0]] == n] for n in range(3))
+    return Pairs(train, validation, test)
+
+
+class Translator(NamedTuple):
+    """A model and the tokenizers of its two sides."""
+
+    model: EncoderDecoder
+    source: WordTokenizer
+    target: CharacterTokenizer
+
+    @classmethod
+    def untrained(cls, pairs, *, seed=0):
+        """A translator with the vocabulary of the pairs, for texts no longer than theirs."""
+        source = WordTokenizer.from_texts([text for text, _ in pairs])
+        target = CharacterTokenizer.from_texts([text for _, text in pairs])
+        longest = max(max(len(source.split(a)), len(b) + 1) for a, b in pairs)  # START or END: 1
+        config = EncoderDecoderConfig(source.vocab_size, target.vocab_size, max_seq_len=longest,
+                                      **SIZES)
+        return cls(EncoderDecoder(config, seed=seed), source, target)
+
+    def encode(self, pairs):
+        """Pairs of texts -> pairs of lists of ids, for batches."""
+        return [(self.source.encode(a), self.target.encode(b)) for a, b in pairs]
+
+    def translate(self, texts, *, beam_size=1):
+        """A translation of each text. Raises ValueError for an unknown word or an empty text."""
+        src = pad_rows([self.source.encode(text) for text in texts])
+        found = self.model.generate(src, max_new_tokens=self.model.config.max_seq_len,
+                                    beam_size=beam_size)
+        return [self.target.decode(ids) for ids in found]
+
+    def save(self, path):
+        """Write the model and its tokenizers to one file."""
+        self.model.save(path, source=self.source.to_dict(), target=self.target.to_dict())
+
+    @classmethod
+    def load(cls, path):
+        """Read what save wrote; path is the file, or the folder that train_translator wrote it to.
+
+        Raises FileNotFoundError when there is none, CheckpointError when it is something else.
+        """
+        path = Path(path)
+        path = path / FILE if path.is_dir() else path
+        if not path.exists():
+            raise FileNotFoundError(f"there is no translator at {path}: make one with `train "
+                                    f"translator`, or say with --model where one is")
+        _, metadata = load_arrays(path)
+        if not {"source", "target"} <= metadata.keys():
+            raise CheckpointError(f"{path} holds no tokenizers, so it is not a translator: give "
+                                  f"the {FILE} that `train translator` made")
+        return cls(EncoderDecoder.load(path), WordTokenizer.from_dict(metadata["source"]),
+                   CharacterTokenizer.from_dict(metadata["target"]))
+
+
+def train(translator, pairs, *, steps, seed=0, **others):
+    """Train on pairs.train, watching the loss on pairs.validation. Returns the log's rows.
+
+    others: run_dir, resume, print_every of the Trainer.
+    """
+    model = translator.model
+    stream = BatchStream(translator.encode(pairs.train), batch_size=BATCH_SIZE, seed=seed)
+    trainer = Trainer(
+        model, AdamW(model.params, betas=(0.9, 0.98)), stream, seed=seed, clip_norm=CLIP_NORM,
+        validation=[make_batch(translator.encode(pairs.validation))],
+        schedule=functools.partial(inverse_square_root, peak=PEAK, warmup=WARMUP), **others)
+    return trainer.train(steps)
+
+
+def exact_match(translator, pairs):
+    """(translations of the pairs' sources, how many equal their target)."""
+    found = translator.translate([source for source, _ in pairs])
+    return found, sum(text == target for text, (_, target) in zip(found, pairs))
+
+
+def train_translator(folder, *, steps=STEPS, seed=0, pairs_file=None, resume=False):
+    """Train a translator, test it on sources that it has not seen, and leave it in folder.
+
+    folder receives translator.npz and what a Trainer writes: checkpoint.npz, log.csv, loss.png.
+    Raises KeyboardInterrupt, like the Trainer, after all of that is written.
+    """
+    folder = Path(folder)
+    pairs = split_pairs(read_pairs(pairs_file)) if pairs_file else number_word_pairs()
+    # The vocabulary is that of all parts, so that a rare word cannot stop the test at its end.
+    translator = Translator.untrained([pair for part in pairs for pair in part], seed=seed)
+    print(f"{len(pairs.train):,} pairs to learn from, {len(pairs.validation)} to validate on, "
+          f"{len(pairs.test)} to test on; {tree_size(translator.model.params):,} parameters")
+    try:
+        train(translator, pairs, steps=steps, seed=seed, run_dir=folder, resume=resume)
+    except KeyboardInterrupt:
+        translator.save(folder / FILE)  # half learned, but it can be tried
+        raise
+    translator.save(folder / FILE)
+    found, right = exact_match(translator, pairs.test)
+    for (source, target), text in list(zip(pairs.test, found))[:5]:
+        print_translation(source, text, target)
+    print(f"{right} of {len(found)} unseen texts are translated without a mistake "
+          f"({right / len(found):.1%})")
+    print(f"The translator is in {folder / FILE}")
+
+
+def print_translation(source, text, target):
+    """One line, marked right or wrong; a wrong one with the right translation."""
+    wrong = "" if text == target else f"  (right: {target})"
+    print(f"  {'wrong' if wrong else 'right'}  {source} -> {text}{wrong}")
