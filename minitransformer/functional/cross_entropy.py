@@ -52,7 +52,7 @@ def cross_entropy_forward(logits, *, targets, ignore_index=None, label_smoothing
 def cross_entropy_backward(dout, cache):
     """dout (scalar) -> dlogits (..., V) = dout (p - q) / N."""
     log_probs, targets, counted, label_smoothing, normalizer = cache
-    dlogits = np.exp(log_probs)                                                    # (..., V)
+    dlogits = np.exp(log_probs, order="C")  # row by row, so that rows is a view   # (..., V)
     dlogits -= label_smoothing / dlogits.shape[-1]                                 # (..., V)
     rows = dlogits.reshape(-1, dlogits.shape[-1])                                  # (N, V), a view
     rows[np.arange(len(rows)), targets.reshape(-1)] -= 1 - label_smoothing         # (N,)
