@@ -1,4 +1,4 @@
-"""A tidied notebook is stable, and a cell that varies has to claim something about what it shows."""
+"""A tidied notebook is stable; a cell that varies has to claim something about what it shows."""
 
 import copy
 

@@ -1,0 +1,92 @@
+"""Boxed results: what the source cites stands in exactly one lesson, and lessons box what is cited.
+
+A lesson tags a result with \\tag{softmax.dx}, the source cites it as [softmax.dx]. A pair whose
+lesson does not exist yet is left out; it is held to the rule as soon as the notebook is there.
+"""
+
+import io
+import json
+import re
+import tokenize
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import minitransformer
+
+PACKAGE = Path(minitransformer.__file__).parent
+LESSONS = PACKAGE.parent / "lessons"
+FOLDERS = ("functional", "layers", "models")
+
+LESSON_OF = {  # the one place that says which lesson derives which pair
+    "linear": "01",
+    "softmax": "02", "log_softmax": "02", "cross_entropy": "02",
+    "embedding": "03",
+    "attention": "04",
+    "heads": "05", "multi_head_attention": "05",
+    "layer_norm": "06",
+    "residual": "07", "dropout": "07", "relu": "07", "feed_forward": "07", "add_and_norm": "07",
+    "encoder_block": "07",
+    "decoder_block": "08", "decoder": "08", "tied_embeddings": "08", "encoder_decoder": "08",
+}
+CITATION = re.compile(r"\[([a-z_]+\.[a-z_]+)\]")
+TAG = re.compile(r"\\tag\{([^}]*)\}")
+
+
+def cited(text):
+    """The tags cited in the comments and docstrings of Python source, never in its code."""
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    return [tag for token in tokens if token.type in (tokenize.COMMENT, tokenize.STRING)
+            for tag in CITATION.findall(token.string)]
+
+
+def lesson_tags():
+    """{lesson: tags in its Markdown}, for the lessons that exist."""
+    tags = {}
+    for path in sorted(LESSONS.glob("[0-9][0-9]_*.ipynb")):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        tags[path.name[:2]] = [tag for cell in cells if cell["cell_type"] == "markdown"
+                               for tag in TAG.findall("".join(cell["source"]))]
+    return tags
+
+
+SOURCE = {tag for folder in FOLDERS for path in sorted((PACKAGE / folder).glob("*.py"))
+          for tag in cited(path.read_text(encoding="utf-8"))}
+TAGS = lesson_tags()
+ALL_TAGS = Counter(tag for tags in TAGS.values() for tag in tags)
+
+
+def pair_of(tag):
+    return tag.partition(".")[0]
+
+
+def test_every_pair_that_the_source_cites_has_a_lesson():
+    assert {pair_of(tag) for tag in SOURCE} <= LESSON_OF.keys()
+
+
+@pytest.mark.parametrize("tag", sorted(SOURCE))
+def test_a_cited_result_is_boxed_in_exactly_one_lesson(tag):
+    lesson = LESSON_OF[pair_of(tag)]
+    if lesson not in TAGS:
+        pytest.skip(f"lesson {lesson} is not written yet")
+    assert tag in TAGS[lesson]
+    assert ALL_TAGS[tag] == 1
+
+
+@pytest.mark.parametrize("lesson", TAGS)
+def test_a_boxed_gradient_is_cited_by_the_source(lesson):
+    gradients = {tag for tag in TAGS[lesson] if tag.partition(".")[2].startswith("d")}
+    assert gradients <= SOURCE
+
+
+@pytest.mark.parametrize("lesson", TAGS)
+def test_a_tag_is_a_pair_and_a_name_and_occurs_once(lesson):
+    for tag in TAGS[lesson]:
+        assert re.fullmatch(r"[a-z_]+\.[a-z_]+", tag)
+        assert ALL_TAGS[tag] == 1
+
+
+def test_citations_are_read_from_comments_only():
+    assert cited('x = params[config.name]  # (B,) [softmax.dx]\n"""[linear.dw]"""\n') == [
+        "softmax.dx", "linear.dw"]
