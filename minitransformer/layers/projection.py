@@ -29,5 +29,5 @@ def projection_forward(params, x):
 def projection_backward(dout, cache):
     """dout (..., d_out) -> dparams, dx (..., d_in)."""
     dx, dw, db = linear_backward(dout, cache)
-    dparams = {"w": dw} if cache.b is None else {"w": dw, "b": db}
+    dparams = {"w": dw} if db is None else {"w": dw, "b": db}
     return dparams, dx
