@@ -35,7 +35,7 @@ def main(argv=None):
     except (ValueError, TypeError, LookupError, ArithmeticError, OSError, ImportError) as error:
         if arguments.debug:
             raise
-        print(f"{arguments.command}: {error} (--debug shows where)", file=sys.stderr)
+        print(f"{arguments.command}: {error}", file=sys.stderr)
         return 1
 
 

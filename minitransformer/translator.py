@@ -127,13 +127,14 @@ def exact_match(translator, pairs):
     return found, sum(text == target for text, (_, target) in zip(found, pairs))
 
 
-def train_translator(folder, *, steps=STEPS, seed=0, pairs_file=None, resume=False):
+def train_translator(folder, *, steps=None, seed=0, pairs_file=None, resume=False):
     """Train a translator, test it on sources that it has not seen, and leave it in folder.
 
     folder receives translator.npz and what a Trainer writes: checkpoint.npz, log.csv, loss.png.
+    steps: None for as many as the number words need.
     Raises KeyboardInterrupt, like the Trainer, after all of that is written.
     """
-    folder = Path(folder)
+    folder, steps = Path(folder), STEPS if steps is None else steps
     pairs = split_pairs(read_pairs(pairs_file)) if pairs_file else number_word_pairs()
     # The vocabulary is that of all parts, so that a rare word cannot stop the test at its end.
     translator = Translator.untrained([pair for part in pairs for pair in part], seed=seed)
