@@ -34,20 +34,21 @@ class Run:
 
     def __init__(self, function, case):
         args, kwargs = copy.deepcopy(case)
-        self.value, self.error = None, None
+        self.value, self.error, self.place = None, None, ""
         try:
             self.value = function(*args, **kwargs)
         except Exception as error:  # a learner's function may fail in any way
             self.error = f"{type(error).__name__}: {error}"
             frames = traceback.extract_tb(error.__traceback__)
             inside = [f for f in frames if f.name == getattr(function, "__name__", None)]
-            self.place = f" at `{inside[-1].line}`" if inside and inside[-1].line else ""
+            if inside and inside[-1].line:
+                self.place = f" at `{inside[-1].line}`"
         self.args, self.kwargs = args, kwargs
 
     def is_nothing(self):
         """Whether nothing but None came back: an untouched stub."""
-        leaves = named_leaves(self.value, "")
-        return self.error is None and all(leaf is None for _, leaf in leaves)
+        leaves = [leaf for _, leaf in named_leaves(self.value, "")]
+        return self.error is None and bool(leaves) and all(leaf is None for leaf in leaves)
 
     def results(self, names):
         """{name: leaf} of what came back, or None when the number of results is another."""
@@ -72,7 +73,7 @@ def _first_fault(exercise, mine, right, case):
     given, expected = mine.results(exercise.results), right.results(exercise.results)
     if given is None or given.keys() != expected.keys():
         return (f"Expected {len(expected)} result{'s' * (len(expected) > 1)} "
-                f"({', '.join(expected)}), got {_count_words(mine.value, given)}.")
+                f"({', '.join(expected)}), got {_result_words(mine.value)}.")
     for name in expected:
         words = explain(name, given[name], expected[name], _sizes(exercise, case),
                         _tolerance(exercise, expected[name]))
@@ -90,10 +91,9 @@ def _is_same(given, theirs, tolerance):
     return np.iscomplexobj(given) == np.iscomplexobj(theirs) and is_close(given, theirs, tolerance)
 
 
-def _count_words(value, given):
-    if given is not None:
-        return ", ".join(given)
-    return f"{len(value)}" if isinstance(value, (tuple, list)) else type(value).__name__
+def _result_words(value):
+    size = f" of {len(value)}" if isinstance(value, (tuple, list, dict)) else ""
+    return f"a {type(value).__name__}{size}"
 
 
 def _tolerance(exercise, expected):
