@@ -35,7 +35,8 @@ def save_arrays(path, arrays, metadata):
     for name, array in arrays.items():
         _expect_numbers(path, name, array)
         _expect_finite(path, name, array)
-    text = json.dumps(metadata, indent=1)
+    # The names stand here too: a zip archive's own list of members bears no checksum.
+    text = json.dumps({"arrays": list(arrays), "metadata": metadata}, indent=1)
 
     path.parent.mkdir(parents=True, exist_ok=True)
     for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
@@ -67,17 +68,14 @@ def load_arrays(path):
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"there is no checkpoint {path}: check the path, or train first")
-    arrays = {}
     try:
         with zipfile.ZipFile(path) as archive:
             if METADATA not in archive.namelist():
                 raise CheckpointError(f"{path} is a zip archive without {METADATA}, so it was not "
                                       f"written by this package: give a file that it saved")
-            metadata = dict(json.loads(archive.read(METADATA)))
-            for name in archive.namelist():
-                if name != METADATA:
-                    name = name.removesuffix(".npy")
-                    arrays[name] = _read_array(path, name, archive)
+            content = json.loads(archive.read(METADATA))
+            arrays = {name: _read_array(path, name, archive) for name in content["arrays"]}
+            metadata = dict(content["metadata"])
     except CheckpointError:
         raise
     except Exception as error:  # damaged bytes can trip zipfile, zlib, json and numpy in many ways

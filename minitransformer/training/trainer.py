@@ -161,7 +161,7 @@ class Trainer:
 
     def _stop(self, what, **trees):
         """Raise NonFiniteError. The parameters are searched first: a bad one explains the rest."""
-        bad = non_finite_arrays(params=self.model.params, **trees)
+        bad = non_finite_arrays(params=self.model.params) or non_finite_arrays(**trees)
         first = (f"the first array that holds NaN or infinity is {bad[0]!r} ({len(bad)} do)"
                  if bad else "every array is finite, so the forward pass overflowed")
         kept = (f"The last good checkpoint is kept: {self.checkpoint}"
