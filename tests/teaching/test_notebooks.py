@@ -144,6 +144,9 @@ def test_a_lesson_that_takes_too_long_is_reported(tmp_path, monkeypatch, capsys)
     problems = notebooks.build(folder=tmp_path)
     assert len(problems) == 1 and "04_slow: took" in problems[0]
     assert "(limit 180 s)" in capsys.readouterr().out
+    assert "04_slow: took" in notebooks.check(["04"], folder=tmp_path)[0]
+    replace(tmp_path / "04_slow.ipynb", '"system": "', '"system": "other ')
+    assert notebooks.check(["04"], folder=tmp_path) == []
 
 
 @kernel
