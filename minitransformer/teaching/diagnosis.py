@@ -23,13 +23,13 @@ def is_close(a, b, tolerance):
 
 
 def _apart(a, b, tolerance):
-    """Where two arrays of one shape disagree. Infinities agree with themselves alone."""
+    """Where two arrays of one shape disagree. Infinities agree with themselves alone, nan too."""
     if not (is_number(a) and is_number(b)):
         return a != b
     finite = np.abs(b[np.isfinite(b)])
     bound = tolerance * (finite.max() if finite.size else 0.0)
     with np.errstate(invalid="ignore"):
-        return (a != b) & ~(np.abs(a - b) <= bound)
+        return (a != b) & ~(np.abs(a - b) <= bound) & ~(np.isnan(a) & np.isnan(b))
 
 
 def is_number(array):
