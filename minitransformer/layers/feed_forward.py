@@ -22,10 +22,11 @@ def feed_forward_init(rng, *, d_model, d_ff, dtype=np.float32):
             "down": projection_init(rng, d_in=d_ff, d_out=d_model, dtype=dtype)}
 
 
-def feed_forward_forward(params, x, *, activation="relu"):
+def feed_forward_forward(params, x, *, activation):
     """y = activation(x w_up + b_up) w_down + b_down.
 
-    x (B, T, D) -> y (B, T, D), cache. Source: Vaswani et al. 2017, eq. 2.
+    x (B, T, D) -> y (B, T, D), cache. activation: a name in options.ACTIVATIONS.
+    Source: Vaswani et al. 2017, eq. 2, with "relu".
     """
     hidden, up_cache = projection_forward(params["up"], x)                    # (B, T, F)
     active, activation_cache = ACTIVATIONS[activation].forward(hidden)        # (B, T, F)
