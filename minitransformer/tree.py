@@ -25,7 +25,11 @@ def tree_items(tree, prefix=""):
         yield prefix, tree
         return
     for key, child in children:
-        yield from tree_items(child, f"{prefix}.{key}" if prefix else str(key))
+        yield from tree_items(child, _path(prefix, key))
+
+
+def _path(name, key):
+    return f"{name}.{key}" if name else str(key)
 
 
 def tree_map(function, tree, *others):
@@ -43,14 +47,15 @@ def _map(function, name, tree, *others):
                 found = sorted(other) if isinstance(other, dict) else type(other).__name__
                 raise ValueError(f"trees differ at {name or 'the root'}: {sorted(tree)} "
                                  f"and {found}")
-        return {key: _map(function, f"{name}.{key}", child, *(other[key] for other in others))
+        return {key: _map(function, _path(name, key), child, *(other[key] for other in others))
                 for key, child in tree.items()}
     if isinstance(tree, (list, tuple)):
         for other in others:
             if not isinstance(other, (list, tuple)) or len(other) != len(tree):
+                found = len(other) if isinstance(other, (list, tuple)) else type(other).__name__
                 raise ValueError(f"trees differ at {name or 'the root'}: a list of {len(tree)} "
-                                 f"and {type(other).__name__}")
-        return [_map(function, f"{name}.{i}", child, *(other[i] for other in others))
+                                 f"and {found}")
+        return [_map(function, _path(name, i), child, *(other[i] for other in others))
                 for i, child in enumerate(tree)]
     return None if tree is None else function(tree, *others)
 
