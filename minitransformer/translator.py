@@ -17,7 +17,7 @@ from minitransformer.data.tokenizers import CharacterTokenizer, WordTokenizer
 from minitransformer.models import EncoderDecoder, EncoderDecoderConfig
 from minitransformer.training.checkpoint import CheckpointError, load_arrays
 from minitransformer.training.optimizer import AdamW
-from minitransformer.training.schedule import inverse_square_root
+from minitransformer.training.schedule import linear_decay
 from minitransformer.training.trainer import Trainer
 from minitransformer.tree import tree_size
 
@@ -117,7 +117,8 @@ def train(translator, pairs, *, steps, seed=0, **others):
     trainer = Trainer(
         model, AdamW(model.params, betas=(0.9, 0.98)), stream, seed=seed, clip_norm=CLIP_NORM,
         validation=[make_batch(translator.encode(pairs.validation))],
-        schedule=functools.partial(inverse_square_root, peak=PEAK, warmup=WARMUP), **others)
+        schedule=functools.partial(linear_decay, peak=PEAK, warmup=min(WARMUP, steps), steps=steps),
+        **others)
     return trainer.train(steps)
 
 

@@ -12,5 +12,5 @@ from minitransformer.training.checkpoint import (
 )
 from minitransformer.training.log import LogRow, plot_losses, read_log
 from minitransformer.training.optimizer import SGD, AdamW, clip_by_global_norm
-from minitransformer.training.schedule import constant, inverse_square_root
+from minitransformer.training.schedule import constant, inverse_square_root, linear_decay
 from minitransformer.training.trainer import NonFiniteError, Trainer

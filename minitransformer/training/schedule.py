@@ -20,6 +20,20 @@ def inverse_square_root(step, *, peak, warmup):
     return peak * min(step / warmup, math.sqrt(warmup / step))
 
 
+def linear_decay(step, *, peak, warmup, steps):
+    """Rise in a straight line to peak at step warmup, then fall in one, to reach 0 after `steps`.
+
+        lr = peak * min(step / warmup, (steps + 1 - step) / (steps + 1 - warmup))
+
+    The small last steps let the parameters settle, so a short run of known length ends well.
+    Raises ValueError for a step outside 1 .. steps, or a warmup outside 1 .. steps.
+    """
+    _expect_steps(step, warmup, 1)
+    if max(step, warmup) > steps:
+        raise ValueError(f"step is {step} and warmup {warmup}, expected at most steps = {steps}")
+    return peak * min(step / warmup, (steps + 1 - step) / (steps + 1 - warmup))
+
+
 def constant(step, *, peak, warmup=0):
     """Rise in a straight line to peak at step warmup, then stay. warmup=0 starts at peak.
 
