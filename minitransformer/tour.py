@@ -31,8 +31,8 @@ def run_tour(*, seed=0, steps=STEPS, figures=PROJECT / "figures"):
     rows = train(translator, pairs, steps=steps, seed=seed)
 
     print("\n3. What it makes of numbers that it has never seen:\n")
-    found, right = exact_match(translator, pairs.validation)
-    for (source, target), text in zip(pairs.validation[:10], found):
+    found, right = exact_match(translator, pairs.test)
+    for (source, target), text in zip(pairs.test[:10], found):
         print_translation(source, text, target)
     print(f"\n  {right} of {len(found)} without a single wrong letter ({right / len(found):.1%})")
 
