@@ -1,7 +1,5 @@
 """Exercises of lesson 01: the chain rule for arrays, and the linear layer."""
 
-import numpy as np
-
 from minitransformer.teaching.exercise import Exercise, Mistake, Prediction, call, pair_exercise
 from minitransformer.teaching.exhibits.lesson_01 import center_forward
 
@@ -88,8 +86,8 @@ def center_inputs(rng):
 
 ITEMS = (
     Prediction(
-        "1.1", "x has 5120 rows of 512 numbers, y too. How many terabytes (10^12 bytes) does the "
-        "Jacobian of y with respect to x take, at 4 bytes a number?",
+        "1.1", "x has 5120 rows of 512 numbers, and so has out. How many terabytes (10^12 bytes) "
+        "does the Jacobian of out with respect to x take, at 4 bytes a number?",
         answer=(5120 * 512) ** 2 * 4 / 1e12,
         because="It holds one number for each pair of an output and an input: (5120 * 512)^2. "
                 "The gradient dx itself takes 10 megabytes.",
@@ -202,7 +200,8 @@ ITEMS = (
             Mistake(lambda dout, cache: dout - dout.mean(axis=-1),
                     "A mean that is to be subtracted from its own row needs keepdims=True."),
             Mistake(lambda dout, cache: dout - dout.sum(axis=-1, keepdims=True),
-                    "The mean divides by D, so the gradient that comes through it is divided by D."),
+                    "The mean divides by D, so the gradient that comes through it is divided by D "
+                    "too."),
             Mistake(lambda dout, cache: dout + dout.mean(axis=-1, keepdims=True),
                     "The mean is subtracted, so the gradient that comes through it has a minus."),
             Mistake(lambda dout, cache: dout * (1 - 1 / dout.shape[-1]),

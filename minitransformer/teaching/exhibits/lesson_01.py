@@ -11,7 +11,7 @@ def center_forward(x):
 
 
 def center_backward_without_keepdims(dout, cache):
-    return dout - dout.mean(axis=-1)                               # (N, D) - (N,): axis 1, not 0!
+    return dout - dout.mean(axis=-1)                               # (N, D) - (N,): meets axis 1
 
 
 def linear_backward_over_batch(dout, cache):
