@@ -200,7 +200,7 @@ ITEMS = (
     Exercise(
         "2.4", "the gradient of a smoothed loss, with a pencil", 6,
         solution=pencil_dlogits,
-        tolerance=0.005,
+        tolerance=0.01,
         mistakes=(
             Mistake(lambda: np.array([0.576, -0.788, 0.212]),
                     "This is p - y, without smoothing: subtract q = [0.1, 0.8, 0.1] instead of y."),
@@ -300,11 +300,10 @@ ITEMS = (
                 "characters among which the model still hesitates.",
     ),
     Prediction(
-        "2.8", "The same training, with the gradient that lacks its row sum. What does the loss do "
-        "in the first 40 steps?",
-        answer="it falls as before",
-        choices=("it rises", "it stays", "it falls more slowly", "it falls as before"),
-        because="At the start all p are nearly equal, so what is missing is nearly one number for "
-                "the whole row, and softmax does not notice a number added to a whole row.",
+        "2.8", "After 80 steps with the gradient that lacks its row sum, where is the loss?",
+        answer="below that of the right gradient",
+        choices=("above where it began", "between there and that of the right gradient",
+                 "below that of the right gradient"),
+        because="A wrong gradient can lower the loss, for a while even faster than the right one.",
     ),
 )

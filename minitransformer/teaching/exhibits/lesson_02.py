@@ -21,7 +21,7 @@ EXHIBITS = (
         backward=softmax_backward_without_rowsum,
         fault=softmax_backward_without_rowsum,
         inputs=lambda rng: call(rng.normal(size=(3, 5))),
-        breaks="the diagonal of the Jacobian is there, the rest is not: raising one score seems to "
+        breaks="of the Jacobian diag(p) - p pᵀ only diag(p) is there: raising one score seems to "
                "leave the other probabilities as they were.",
         caught_by=("the gradient check", "a check with dout = ones"),
         missed_by=("a look at the shapes", "a falling loss"),
