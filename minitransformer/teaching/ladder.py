@@ -51,14 +51,9 @@ def measure_ladder(rungs, names=(), *, path=LADDER):
         raise ValueError(f"there is no rung {min(unknown)!r}; there are "
                          f"{', '.join(rung.name for rung in rungs)}")
     versions = {"python": platform.python_version(), "numpy": np.__version__}
+    if names:
+        _kept_bars(path, versions)  # an unfit file is refused before anything is measured
     bars = {}
-    if names and path.exists():
-        old = read_ladder(path)
-        if old["versions"]["python"] != versions["python"]:
-            raise ValueError(f"the bars in {path.name} were measured on the manual of Python "
-                             f"{old['versions']['python']}, this is {versions['python']}: "
-                             "measure all of them, without naming any")
-        bars = {bar["name"]: bar for bar in old["rungs"]}
     split = python_manual()
     for rung in rungs:
         if names and rung.name not in names:
@@ -68,10 +63,24 @@ def measure_ladder(rungs, names=(), *, path=LADDER):
         print(f"{rung.name:<24} {bits:.4f} bits per character, {time.monotonic() - start:.0f} s")
         bars[rung.name] = {"name": rung.name, "lesson": rung.lesson, "bits": round(bits, 4),
                            "config": rung.config, "seed": rung.seed}
+    if names:  # read only now: a run takes minutes, and another may have added its bar meanwhile
+        bars = _kept_bars(path, versions) | bars
     content = {"command": "python -m minitransformer.teaching.ladder", "versions": versions,
                "rungs": [bars[rung.name] for rung in rungs if rung.name in bars]}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8", newline="\n")
+
+
+def _kept_bars(path, versions):
+    """{name: bar} of the file, if there is one. Raises ValueError when it is another Python's."""
+    if not path.exists():
+        return {}
+    old = read_ladder(path)
+    if old["versions"]["python"] != versions["python"]:
+        raise ValueError(f"the bars in {path.name} were measured on the manual of Python "
+                         f"{old['versions']['python']}, this is {versions['python']}: "
+                         "measure all of them, without naming any")
+    return {bar["name"]: bar for bar in old["rungs"]}
 
 
 if __name__ == "__main__":

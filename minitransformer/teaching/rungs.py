@@ -1,8 +1,18 @@
 """The ladder's bars, from the bottom up: each a model of the next character, one idea better."""
 
+import math
+
 import numpy as np
 
+from minitransformer.functional import (
+    cross_entropy_backward,
+    cross_entropy_forward,
+    linear_backward,
+    linear_forward,
+    log_softmax_forward,
+)
 from minitransformer.teaching.ladder import Rung
+from minitransformer.teaching.one_head import bits_per_character, train_one_head
 
 
 def unigram(split, *, seed):
@@ -14,6 +24,44 @@ def unigram(split, *, seed):
     return np.sum(tested * bits) / tested.sum()
 
 
+def bigram(split, *, seed, lr, steps, batch_size, runs):
+    """A row of scores for each character before, trained by SGD as in lesson 02: a mean of runs.
+
+    The text's first character has none before it, and is not predicted.
+    """
+    vocabulary = sorted(set("".join(split)))
+    ids = {c: i for i, c in enumerate(vocabulary)}
+    train, test = (np.array([ids[c] for c in text]) for text in (split.train, split.test))
+    one_hot = np.eye(len(vocabulary))                                   # (V, V)
+
+    def one_run(seed):
+        rng = np.random.default_rng(seed)
+        w = np.zeros((len(vocabulary), len(vocabulary)))                # (V, V)
+        for _ in range(steps):
+            at = rng.integers(len(train) - 1, size=batch_size)          # (N,)
+            logits, linear_cache = linear_forward(one_hot[train[at]], w, None)
+            _, loss_cache = cross_entropy_forward(logits, targets=train[at + 1])
+            dlogits = cross_entropy_backward(1.0, loss_cache)           # (N, V)
+            _, dw, _ = linear_backward(dlogits, linear_cache)           # (V, V)
+            w = w - lr * dw
+        log_probs, _ = log_softmax_forward(w)                           # (V, V)
+        return -np.mean(log_probs[test[:-1], test[1:]]) / math.log(2)
+
+    return np.mean([one_run(seed + run) for run in range(runs)])
+
+
+def one_head(split, *, seed, runs, **config):
+    """The bigram table and one causal attention head, trained together: a mean of runs."""
+    bits = []
+    for run in range(runs):
+        params, ids, _ = train_one_head(split, seed=seed + run, **config)
+        bits.append(bits_per_character(params, ids.test, block=config["block"]))
+    return np.mean(bits)
+
+
 RUNGS = [
     Rung("unigram", "02", unigram, {}),
+    Rung("bigram", "02", bigram, {"lr": 30.0, "steps": 3000, "batch_size": 1000, "runs": 5}),
+    Rung("one head", "04", one_head, {"d_model": 64, "block": 64, "batch": 32, "steps": 4000,
+                                      "lr": 0.005, "runs": 5}),
 ]

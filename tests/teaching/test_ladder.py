@@ -38,6 +38,14 @@ def test_one_bar_is_measured_and_the_others_kept(path):
     assert [rung["bits"] for rung in read_ladder(path)["rungs"]] == [4.0, 9.0]
 
 
+def test_a_bar_that_another_run_adds_meanwhile_is_kept(path):
+    def slow(split, *, seed):
+        measure_ladder([FIRST, SECOND], ["second"], path=path)  # finishes before this run does
+        return 5.0
+    measure_ladder([FIRST._replace(measure=slow, config={}), SECOND], ["first"], path=path)
+    assert [rung["bits"] for rung in read_ladder(path)["rungs"]] == [5.0, 2.0]
+
+
 def test_bars_of_another_python_are_not_mixed(path):
     measure_ladder([FIRST, SECOND], path=path)
     content = read_ladder(path)
