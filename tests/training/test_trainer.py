@@ -261,6 +261,29 @@ def test_ctrl_c_waits_until_the_update_is_whole():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+class InterruptedAdamW(AdamW):
+    """Ctrl-C arrives while the third step is changing the arrays."""
+
+    __repr__ = AdamW.__repr__
+
+    def step(self, grads, lr=None):
+        if self.steps == 2:
+            signal.raise_signal(signal.SIGINT)
+        super().step(grads, lr=lr)
+
+
+def test_ctrl_c_during_an_update_leaves_a_whole_step(tmp_path, start):
+    whole = start(tmp_path / "whole")
+    whole.train(5)
+    stopped = start(tmp_path / "stopped", make_optimizer=partial(InterruptedAdamW,
+                                                                 weight_decay=0.01))
+    with pytest.raises(KeyboardInterrupt):
+        stopped.train(5)
+    assert stopped.step == len(stopped.log.rows) == 3
+    start(tmp_path / "stopped", resume=True).train(5)
+    assert_same_run(tmp_path / "whole", tmp_path / "stopped")
+
+
 ENDLESS = textwrap.dedent("""
     import sys
     sys.path.insert(0, sys.argv[1])
