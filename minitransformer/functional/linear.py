@@ -18,9 +18,10 @@ def linear_forward(x, w, b=None, *, trainable=True):
     """y = x w + b: row vectors, so w is (inputs, outputs).
 
     x (..., D), w (D, E), b (E,) or None -> y (..., E), cache.
-    Raises ValueError when w does not fit x, or b does not fit w.
+    Raises ValueError when x or b does not fit w.
     """
-    expect_shape("w", w, "D E", D=x.shape[-1])
+    expect_shape("w", w, "D E")
+    expect_shape("x", x, "... D", D=w.shape[0])
     out = x @ w                                                 # (..., E)
     if b is not None:
         expect_shape("b", b, "E", E=w.shape[1])
