@@ -16,17 +16,19 @@ def dropout_forward(x, *, rate, rng=None, training=True, keep=None):
 
     x (...) -> y (...), cache. The division keeps the mean of y at x, so that evaluation needs no
     correction. rng: a numpy Generator, which moves on; keep (...) bool: this mask, nothing drawn.
-    Raises ValueError when rate is not in 0 <= rate < 1, or keep has another shape than x.
-    Source: Srivastava et al. 2014, in its "inverted" form.
+    Raises ValueError when rate is not in 0 <= rate < 1, when neither rng nor keep is given, or keep
+    has another shape than x. Source: Srivastava et al. 2014, in its "inverted" form.
     """
     if not 0 <= rate < 1:
         raise ValueError(f"dropout rate is {rate}, expected 0 <= rate < 1")
     if not training or rate == 0:
         return x, DropoutCache(None)
+    if keep is None and rng is None:
+        raise ValueError("dropout needs rng, a numpy Generator, or keep, a mask of x's shape")
     if keep is None:
         keep = rng.random(x.shape, dtype=np.float32) >= rate    # (...) bool
     expect_same_shape("keep", keep, "x", x)
-    factor = keep.astype(x.real.dtype) / (1 - rate)             # (...)
+    factor = keep.astype(x.real.dtype) / float(1 - rate)        # (...) a np.float64 would lift it
     return x * factor, DropoutCache(factor)
 
 

@@ -12,7 +12,7 @@ def split_heads(x, n_heads):
     """
     expect_shape("x", x, "B T D")
     B, T, D = x.shape
-    if D % n_heads:
+    if n_heads < 1 or D % n_heads:
         raise ValueError(f"d_model {D} is not divisible by n_heads {n_heads}")
     return x.reshape(B, T, n_heads, D // n_heads).swapaxes(1, 2)         # (B, H, T, K)
 
