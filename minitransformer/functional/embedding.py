@@ -28,8 +28,8 @@ def embedding_forward(table, *, ids):
 #     dtable_v = sum over n with ids_n = v of dout_n
 # Gathering in the forward pass is scattering with addition in the backward pass. A plain
 # dtable[ids] += dout would keep only one of several equal ids: NumPy reads all rows, then writes.
-# The loop took 1.2 ms for 2048 tokens of width 128 and 1.4 ms at width 512, for every V up to
-# 2048; np.add.at 1.8 and 7 ms; the product with a one-hot matrix 0.4 ms at V = 65, 12 at 2048.
+# For 2048 tokens, V = 65 to 8192, the loop took 1.2 ms at width 128 and 1.4 to 2 ms at width 512;
+# np.add.at 1.9 and 12 to 16; a one-hot product at width 128 0.4 ms at V = 65, 20 at V = 2048.
 def embedding_backward(dout, cache):
     """dout (..., D) -> dtable (V, D), zero in the rows that no id picked."""
     ids, table = cache

@@ -13,7 +13,8 @@ def softmax_forward(x):
     """p_i = exp(x_i) / sum_j exp(x_j).
 
     x (..., N) -> p (..., N), cache. Subtracting the row's maximum changes nothing in exact
-    arithmetic (it cancels) and keeps exp from overflowing. An entry -inf gets probability 0.
+    arithmetic (it cancels) and keeps exp from overflowing. An entry -inf gets probability 0; a row
+    of nothing else has no probabilities and gives NaN.
     """
     probs = np.exp(x - np.max(x.real, axis=-1, keepdims=True))  # (..., N)
     probs /= np.sum(probs, axis=-1, keepdims=True)              # (..., N)
@@ -46,7 +47,7 @@ def log_softmax_forward(x):
     return log_probs, LogSoftmaxCache(log_probs)
 
 
-# dy_i / dx_j = 1[i = j] - p_j, so
+# dy_i / dx_j = 1[i = j] - p_j with p = softmax(x) = exp(y), so
 #     dx_j = dout_j - p_j sum_i dout_i
 def log_softmax_backward(dout, cache):
     """dout (..., N) -> dx (..., N)."""
