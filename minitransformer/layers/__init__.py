@@ -1,4 +1,4 @@
-"""Layers: pairs with parameters, each an init, a forward and a backward in one file.
+"""Layers: pairs with parameters, each with its init (where it makes any) in one file.
 
 Read in this order: projection, token_embedding, multi_head_attention, feed_forward, add_and_norm,
 encoder_block, decoder_block, tied_embeddings. `options` is the table that they choose from.

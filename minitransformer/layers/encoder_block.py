@@ -39,7 +39,7 @@ def encoder_block_init(rng, *, config, dtype=np.float32):
 def encoder_block_forward(params, x, *, config, mask=None, dropout_key=None):
     """Twice x = after(x + dropout(sublayer(before(x)))): self-attention, then feed-forward.
 
-    x (B, T, D) -> x (B, T, D), cache. One of before, after is the norm, the other the identity
+    x (B, T, D) -> x (B, T, D), cache; so are inside and branch on the way. One of before, after is the norm, the other the identity
     (config.norm_placement). mask: as in attention, (B, 1, 1, T) for padding. dropout_key
     (seed, step, layer), or None for evaluation. Source: Vaswani et al. 2017, 3.1.
     """

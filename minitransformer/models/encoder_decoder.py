@@ -13,7 +13,7 @@ from minitransformer.layers import (
     tied_embeddings_backward, tied_embeddings_forward,
     token_embedding_backward, token_embedding_forward, token_embedding_init)
 from minitransformer.layers.options import Norm, norms_around
-from minitransformer.shapes import expect_shape
+from minitransformer.shapes import expect_ids, expect_shape
 
 
 class EncoderCache(NamedTuple):
@@ -24,10 +24,11 @@ class EncoderCache(NamedTuple):
 
 
 def encoder_forward(params, *, src, config, dropout_seed=None):
-    """Embed the source, pass it through N blocks, normalize (pre-norm only).
+    """Embed the source, pass it through the blocks, normalize (pre-norm only).
 
     src (B, S) ids -> memory (B, S, D), cache. dropout_seed (seed, step), or None for evaluation.
     """
+    expect_ids("src", src, config.src_vocab_size)
     norm, _ = norms_around(config)
     mask = padding_mask(src, PAD)                                             # (B, 1, 1, S)
     x, embedding_cache = token_embedding_forward(
@@ -64,14 +65,17 @@ class DecoderCache(NamedTuple):
 
 
 def decoder_forward(params, memory, *, tgt, src, config, dropout_seed=None, kv_cache=None):
-    """Embed the target so far, pass it through N blocks that read the memory, project to logits.
+    """Embed the target so far, pass it through blocks that read the memory, project to logits.
 
     memory (B, S, D), tgt (B, T) ids, src (B, S) ids (for its padding) -> logits (B, T, V), cache.
     kv_cache: a list of DecoderBlockKvCache, one a block; tgt then holds only the new tokens, and
     there is no backward.
     """
+    B, S, _ = memory.shape
+    expect_shape("src", src, "B S", B=B, S=S)
+    expect_shape("tgt", tgt, "B T", B=B)
+    expect_ids("tgt", tgt, config.tgt_vocab_size)
     norm, _ = norms_around(config)
-    expect_shape("tgt", tgt, "B T", B=memory.shape[0])
     start = 0 if kv_cache is None else kv_cache[0].self_attention.length
     mask = padding_mask(tgt, PAD) if kv_cache is None else None               # (B, 1, 1, T)
     memory_mask = padding_mask(src, PAD)                                      # (B, 1, 1, S)
@@ -141,8 +145,10 @@ def encoder_decoder_forward(params, *, src, tgt, config, dropout_seed=None):
     """logits[b, t] scores the token after tgt[b, : t + 1], given src[b].
 
     src (B, S), tgt (B, T) ids -> logits (B, T, V), cache. dropout_seed (seed, step), or None for
-    evaluation. Raises ValueError for ids out of range and for too long or mismatched sequences.
+    evaluation. Raises ValueError for ids out of range and for too long, empty or mismatched
+    sequences, TypeError for ids that are not integers.
     """
+    expect_shape("tgt", tgt, "B T")
     expect_shape("src", src, "B S", B=np.shape(tgt)[0])
     full, tied_cache = tied_embeddings_forward(params, tied_embeddings=config.tied_embeddings)
     memory, encoder_cache = encoder_forward(full["encoder"], src=src, config=config,

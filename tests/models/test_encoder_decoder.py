@@ -163,5 +163,5 @@ def test_errors_at_the_door():
         forward(np.full((3, 9), 4), TGT)
     with pytest.raises(ValueError, match="the sequence has 9 tokens, but max_seq_len is 8"):
         forward(SRC, np.full((3, 9), 4))
-    with pytest.raises(TypeError, match="ids must be integers, got float64"):
+    with pytest.raises(TypeError, match="src must be integers, got float64"):
         forward(SRC * 1.0, TGT)
