@@ -72,8 +72,7 @@ def _first_fault(exercise, mine, right, case):
                 "work on a copy, or write a new array.")
     given, expected = mine.results(exercise.results), right.results(exercise.results)
     if given is None or given.keys() != expected.keys():
-        return (f"Expected {len(expected)} result{'s' * (len(expected) > 1)} "
-                f"({', '.join(expected)}), got {_result_words(mine.value)}.")
+        return _build_words(exercise.results, mine.value, right.value)
     for name in expected:
         words = explain(name, given[name], expected[name], _sizes(exercise, case),
                         _tolerance(exercise, expected[name]))
@@ -91,9 +90,21 @@ def _is_same(given, theirs, tolerance):
     return np.iscomplexobj(given) == np.iscomplexobj(theirs) and is_close(given, theirs, tolerance)
 
 
-def _result_words(value):
-    size = f" of {len(value)}" if isinstance(value, (tuple, list, dict)) else ""
-    return f"a {type(value).__name__}{size}"
+def _build_words(names, given, expected):
+    """What is not built as it should be: the number of results, or one of them."""
+    if len(names) == 1:
+        given, expected = (given,), (expected,)
+    elif not isinstance(given, (tuple, list)) or len(given) != len(names):
+        return f"Expected {len(names)} results ({', '.join(names)}), got {_kind_words(given)}."
+    for name, mine, right in zip(names, given, expected):
+        if dict(named_leaves(mine, name)).keys() != dict(named_leaves(right, name)).keys():
+            return f"{name} is {_kind_words(mine)}, expected {_kind_words(right)}."
+
+
+def _kind_words(value):
+    if isinstance(value, (tuple, list, dict)):
+        return f"a {type(value).__name__} of {len(value)}"
+    return "an array" if isinstance(value, np.ndarray) else f"a {type(value).__name__}"
 
 
 def _tolerance(exercise, expected):

@@ -144,6 +144,16 @@ def test_another_number_of_results_is_counted(value, words):
     assert verdict == f"is not right yet. Expected 2 results (dx, dw), got {words}."
 
 
+@pytest.mark.parametrize("dw, words", [
+    (np.ones(3), "dw is an array, expected a tuple of 1."),
+    ([np.ones(3)] * 2, "dw is a list of 2, expected a tuple of 1."),
+    (2.5, "dw is a float, expected a tuple of 1.")])
+def test_a_result_of_another_build_is_named(dw, words):
+    item = Exercise("0.9", "two results", 1, lambda x: (x + 1, (2 * x,)), mistakes=(), hints=(),
+                    results=("dx", "dw"), cases=PAIR.cases)
+    assert judge(item, lambda x: (x + 1, dw)) == f"is not right yet. {words}"
+
+
 def plain_value():
     """2: the second is wrong."""
     return 2

@@ -156,7 +156,7 @@ ITEMS = (
             Mistake(softmax_mistake(lambda x: exp_over_sum(x, axis=0)),
                     "The words of one row compete: sum over the last axis, not over axis 0."),
             Mistake(softmax_mistake(lambda x: exp_over_sum(x, keepdims=False)),
-                    "The sum over a row needs keepdims=True, to stand beside its row (lesson 01)."),
+                    "A row's maximum and its sum need keepdims=True, to stand beside their row."),
             Mistake(softmax_mistake(lambda x: np.exp(x - row(np.max, x.real))),
                     "The powers must still be divided by their sum."),
             Mistake(softmax_mistake(lambda x: exp_over_sum(x / row(np.max, np.abs(x.real)))),
@@ -189,6 +189,8 @@ ITEMS = (
                     "This is the Jacobian's diagonal alone: the other probabilities move too."),
             Mistake(lambda dout, cache: cache[0] * (dout - np.sum(dout * cache[0])),
                     "Every row has a mean of its own: sum over axis=-1, with keepdims=True."),
+            Mistake(lambda dout, cache: my_softmax_backward(dout, (np.array(cache),)),
+                    "cache is a tuple with one entry: unpack it, (probs,) = cache."),
             Mistake(lambda dout, cache: cache[0] * (dout - (dout * cache[0]).sum(axis=-1)),
                     "The row's sum needs keepdims=True, to stand beside its row (lesson 01)."),
         ),
@@ -273,6 +275,9 @@ ITEMS = (
                     "normalizer."),
             Mistake(gradient_mistake(scale=lambda dout, counted, n: dout / n),
                     "A position that does not count moves the loss by nothing: its row is 0."),
+            Mistake(gradient_mistake(scale=lambda dout, counted, n: dout * counted[..., 0] / n),
+                    "counted needs a last axis of size 1 to stand beside its rows: "
+                    "counted[..., None]."),
             Mistake(gradient_mistake(scale=lambda dout, counted, n: dout * counted / counted.size),
                     "N is what the forward divided by, the cache's normalizer, not the number of "
                     "all positions."),
@@ -293,17 +298,16 @@ ITEMS = (
                "q = (1 - label_smoothing) * y + label_smoothing / V."),
     ),
     Prediction(
-        "2.7", "Knowing only how frequent each character is costs about 4.7 bits per character "
-        "here. How many bits will be needed when the character before is known as well?",
+        "2.7", "Without any memory: 4.7 bits per character. With the character before known: how "
+        "many?",
         answer=3.5,
         because="One character of memory saves more than a bit: it more than halves the number of "
                 "characters among which the model still hesitates.",
     ),
     Prediction(
-        "2.8", "After 80 steps with the gradient that lacks its row sum, where is the loss?",
-        answer="below that of the right gradient",
-        choices=("above where it began", "between there and that of the right gradient",
-                 "below that of the right gradient"),
+        "2.8", "After 80 steps with the faulty gradient, where is the loss?",
+        answer="ahead of the right one",
+        choices=("no lower", "lower, but behind the right one", "ahead of the right one"),
         because="A wrong gradient can lower the loss, for a while even faster than the right one.",
     ),
 )
