@@ -113,7 +113,10 @@ def train(translator, pairs, *, steps, seed=0, **others):
     others: run_dir, resume, print_every of the Trainer.
     """
     model = translator.model
-    stream = BatchStream(translator.encode(pairs.train), batch_size=BATCH_SIZE, seed=seed)
+    # Not by length: after 150 steps of fair samples 93% of the validation numbers were right, after
+    # 150 steps of equally long ones 48%, and a step takes only a third longer.
+    stream = BatchStream(translator.encode(pairs.train), batch_size=BATCH_SIZE, seed=seed,
+                         by_length=False)
     trainer = Trainer(
         model, AdamW(model.params, betas=(0.9, 0.98)), stream, seed=seed, clip_norm=CLIP_NORM,
         validation=[make_batch(translator.encode(pairs.validation))],

@@ -58,18 +58,20 @@ class BatchStream:
     no position to save. Each epoch shows every pair once; len(stream) is the number of steps in it.
     Pairs of similar length share a batch, so that little is padding: an epoch shuffles the pairs,
     sorts them by length (a stable sort, so equal lengths stay shuffled), cuts the row into batches
-    and shuffles these.
+    and shuffles these. by_length=False leaves the sorting out: more padding, but each batch is a
+    fair sample of all pairs, and its gradient a better estimate of theirs.
 
     Raises ValueError as make_batch does, and for a batch_size below one.
     """
 
-    def __init__(self, pairs, *, batch_size, seed):
+    def __init__(self, pairs, *, batch_size, seed, by_length=True):
         expect_pairs(pairs)
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}, expected at least 1")
         self.pairs = pairs
         self.batch_size = batch_size
         self.seed = seed
+        self.by_length = by_length
         self._lengths = np.array([(len(src), len(tgt)) for src, tgt in pairs])  # (N, 2)
         self._epoch = None  # the epoch that _order belongs to: kept only to save time
         self._order = None
@@ -87,8 +89,9 @@ class BatchStream:
     def _shuffled(self, epoch):
         """The epoch's batches: a list of arrays of indices into pairs."""
         rng = np.random.default_rng([self.seed, epoch])
-        shuffled = rng.permutation(len(self.pairs))
-        src_lengths, tgt_lengths = self._lengths[shuffled].T
-        by_length = shuffled[np.lexsort((tgt_lengths, src_lengths))]
-        cuts = np.split(by_length, range(self.batch_size, len(self.pairs), self.batch_size))
+        order = rng.permutation(len(self.pairs))
+        if self.by_length:
+            src_lengths, tgt_lengths = self._lengths[order].T
+            order = order[np.lexsort((tgt_lengths, src_lengths))]
+        cuts = np.split(order, range(self.batch_size, len(self.pairs), self.batch_size))
         return [cuts[i] for i in rng.permutation(len(cuts))]

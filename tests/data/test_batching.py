@@ -51,10 +51,11 @@ def test_a_batch_size_below_one_is_refused():
         BatchStream([([3], [3])], batch_size=0, seed=0)
 
 
+@pytest.mark.parametrize("by_length", [True, False])
 @pytest.mark.parametrize("batch_size", [1, 7, 50, 99])
-def test_every_epoch_shows_every_pair_once(batch_size):
+def test_every_epoch_shows_every_pair_once(batch_size, by_length):
     pairs = random_pairs(50)
-    stream = BatchStream(pairs, batch_size=batch_size, seed=3)
+    stream = BatchStream(pairs, batch_size=batch_size, seed=3, by_length=by_length)
     for epoch in range(3):
         shown = [row for batch in batches(stream, epoch) for row in zip(batch.src, batch.targets)]
         assert len(shown) == 50
@@ -91,6 +92,13 @@ def test_little_is_padding_and_batches_do_not_come_by_length():
     assert padding < 0.1 * sum(np.sum(batch.src == PAD) for batch in in_order)
     widths = [batch.src.shape[1] for batch in by_length]
     assert widths != sorted(widths) and widths != sorted(widths, reverse=True)
+
+
+def test_without_sorting_short_and_long_share_a_batch():
+    pairs = random_pairs(2000)
+    stream = BatchStream(pairs, batch_size=16, seed=0, by_length=False)
+    for batch in batches(stream):
+        assert np.ptp(np.sum(batch.src != PAD, axis=-1)) > 5  # lengths run from 1 to 20
 
 
 def test_the_pairs_are_not_changed():
