@@ -56,6 +56,7 @@ def read_log(path):
 def plot_losses(rows, path):
     """Save a picture of the losses by step. Raises ImportError where matplotlib is missing."""
     from matplotlib.figure import Figure  # optional: pip install matplotlib
+    from matplotlib.ticker import LogLocator
 
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.add_subplot()
@@ -67,6 +68,9 @@ def plot_losses(rows, path):
                   color="#D55E00", marker="o", markersize=3, label="validation")
     if all(row.loss > 0 for row in rows):
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")  # 0.5, not 5 x 10^-1
+        axes.minorticks_off()
     axes.set(xlabel="step", ylabel="loss (nats per token)")
     axes.legend(frameon=False)
     figure.savefig(path, dpi=150)
