@@ -145,7 +145,8 @@ def check_gradients(forward, backward, *inputs, options=None, method="complex", 
         entry = _entry(name, analytic, numeric, indices, x.size)
         if any(name.endswith(ending) for ending in zero):
             larger = max(entry.analytic_norm, entry.numeric_norm)
-            entry = entry._replace(error=larger / scale if scale else math.inf)
+            error = larger / scale if scale else math.inf
+            entry = entry._replace(error=error if larger else 0.0)
         entries.append(entry)
     return GradientReport(entries, method, seed)
 
