@@ -94,10 +94,7 @@ def _allowed(mask, causal, shape):
 
 
 def _expect_broadcastable(name, given, shape):
-    try:
-        fits = np.broadcast_shapes(given, shape) == shape
-    except ValueError:
-        fits = False
-    if not fits:
+    last = shape[len(shape) - len(given):]
+    if len(given) > len(shape) or any(g not in (1, s) for g, s in zip(given, last)):
         raise ValueError(f"{name} has shape {given}, which does not broadcast to "
                          f"(B, H, T, S) = {shape}")

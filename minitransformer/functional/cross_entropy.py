@@ -24,8 +24,7 @@ def cross_entropy_forward(logits, *, targets, ignore_index=None, label_smoothing
     logits (..., V), targets (...) int -> loss (scalar, in nats), cache. Positions whose target is
     ignore_index count nothing. N is the number of counted positions, or normalizer where it is
     given (the count of a larger batch of which this is a part). No counted position: loss 0.
-    Raises ValueError when shapes differ, a counted target is outside 0 .. V - 1, label_smoothing
-    is not in 0 <= it < 1, or normalizer is not above 0; TypeError when targets are not integers.
+    Raises ValueError when shapes differ or a number is out of range, TypeError for targets not int.
     Source: label smoothing as in Szegedy et al. 2016, section 7, uniform over all V.
     """
     targets = np.asarray(targets)                                                  # (...)

@@ -32,9 +32,8 @@ def layer_norm_forward(x, gain, bias, *, eps=1e-5):
 # (dmean / dx_j = 1 / D), and through the standard deviation (dstd / dx_j = n_j / D):
 #     dn_i / dx_j = (1[i = j] - 1 / D - n_i n_j / D) / std
 #     dx_j = (dn_j - mean_i(dn_i) - n_j mean_i(dn_i n_i)) / std
-# The two means remove from dn its part along (1, ..., 1) and its part along n: the output ignores
-# a shift and (but for eps) a stretch of the row, so no gradient can point there. dn = dout * gain:
-# gain belongs inside the means.
+# with dn = dout * gain. The means remove dn's parts along (1, ..., 1) and along n: the output
+# ignores a shift and (but for eps) a stretch of the row, so no gradient can point there.
 def layer_norm_backward(dout, cache):
     """dout (..., D) -> dx (..., D), dgain (D,), dbias (D,)."""
     normalized, std, gain = cache

@@ -75,8 +75,8 @@ def decoder_block_forward(params, x, memory, *, config, mask=None, memory_mask=N
     return x, DecoderBlockCache(before, c1, c2, c3, c4, c5, c6, c7, c8, c9)
 
 
-# As in the encoder block: at each sublayer's input dx = dx_skip + dx_branch. The memory enters
-# through the cross-attention alone, so its gradient here is that attention's dmemory.
+# As in the encoder block, dx = dx_skip + dx_branch at each sublayer's input; every array but
+# dmemory is (B, T, D). The memory enters through the cross-attention alone: dmemory is its own.
 def decoder_block_backward(dout, cache):
     """dout (B, T, D) -> dparams, dx (B, T, D), dmemory (B, S, D)."""
     before = cache.before

@@ -39,9 +39,9 @@ def encoder_block_init(rng, *, config, dtype=np.float32):
 def encoder_block_forward(params, x, *, config, mask=None, dropout_key=None):
     """Twice x = after(x + dropout(sublayer(before(x)))): self-attention, then feed-forward.
 
-    x (B, T, D) -> x (B, T, D), cache; so are inside and branch on the way. One of before, after is the norm, the other the identity
-    (config.norm_placement). mask: as in attention, (B, 1, 1, T) for padding. dropout_key
-    (seed, step, layer), or None for evaluation. Source: Vaswani et al. 2017, 3.1.
+    x (B, T, D) -> x (B, T, D), cache; every array on the way is (B, T, D). One of before, after is
+    the norm, the other the identity (config.norm_placement). mask: as in attention, (B, 1, 1, T)
+    for padding. dropout_key (seed, step, layer) or None. Source: Vaswani et al. 2017, 3.1 and 5.4.
     """
     before, after = norms_around(config)
     joining = {"after": after, "rate": config.dropout, "dropout_key": dropout_key}
@@ -58,8 +58,8 @@ def encoder_block_forward(params, x, *, config, mask=None, dropout_key=None):
     return x, EncoderBlockCache(before, c1, c2, c3, c4, c5, c6)
 
 
-# The same lines upwards. Each sublayer's input went two ways, past the sublayer and through it;
-# where the two gradients meet again, they add:
+# The same lines upwards, every array (B, T, D). Each sublayer's input went two ways, past the
+# sublayer and through it; where the two gradients meet again, they add:
 #     dx = dx_skip + dx_branch
 def encoder_block_backward(dout, cache):
     """dout (B, T, D) -> dparams, dx (B, T, D)."""

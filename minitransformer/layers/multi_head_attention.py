@@ -32,8 +32,7 @@ def multi_head_attention_forward(params, x, memory=None, *, n_heads, mask=None, 
     x (B, T, D), memory (B, S, D) or None (self-attention) -> out (B, T, D), cache.
     mask, causal: as in attention. kv_cache: a KvCache that this call reads and fills, for
     decoding; earlier keys are then constants, so nothing is kept for a backward and cache is None.
-    Raises ValueError when D is not divisible by n_heads, or x and memory do not fit params or each
-    other. Source: Vaswani et al. 2017, 3.2.2.
+    Raises ValueError for shapes or n_heads that do not fit. Source: Vaswani et al. 2017, 3.2.2.
     """
     source = x if memory is None else memory                             # (B, S, D)
     q, q_cache = projection_forward(params["q"], x)                      # (B, T, D)

@@ -28,8 +28,7 @@ def token_embedding_forward(params, *, ids, config, start=0, dropout_key=None):
 
     ids (B, T) int -> x (B, T, D), cache. start: the position of the first id (decoding goes on
     where it stopped). dropout_key (seed, step, layer), or None for evaluation.
-    Raises ValueError when start + T exceeds config.max_seq_len.
-    Source: Vaswani et al. 2017, 3.4 (the scale), 3.5 (positions), 5.4 (dropout).
+    Raises ValueError when start + T exceeds max_seq_len. Source: Vaswani et al. 2017, 3.4 and 5.4.
     """
     expect_shape("ids", ids, "B T")
     end = start + np.shape(ids)[1]

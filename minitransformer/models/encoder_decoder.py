@@ -71,9 +71,8 @@ def decoder_forward(params, memory, *, tgt, src, config, dropout_seed=None, kv_c
     kv_cache: a list of DecoderBlockKvCache, one a block; tgt then holds only the new tokens, and
     there is no backward.
     """
-    B, S, _ = memory.shape
-    expect_shape("src", src, "B S", B=B, S=S)
-    expect_shape("tgt", tgt, "B T", B=B)
+    expect_shape("src", src, "B S", B=memory.shape[0], S=memory.shape[1])
+    expect_shape("tgt", tgt, "B T", B=memory.shape[0])
     expect_ids("tgt", tgt, config.tgt_vocab_size)
     norm, _ = norms_around(config)
     start = 0 if kv_cache is None else kv_cache[0].self_attention.length
@@ -145,8 +144,7 @@ def encoder_decoder_forward(params, *, src, tgt, config, dropout_seed=None):
     """logits[b, t] scores the token after tgt[b, : t + 1], given src[b].
 
     src (B, S), tgt (B, T) ids -> logits (B, T, V), cache. dropout_seed (seed, step), or None for
-    evaluation. Raises ValueError for ids out of range and for too long, empty or mismatched
-    sequences, TypeError for ids that are not integers.
+    evaluation. Raises ValueError for ids out of range and too long, empty or mismatched sequences.
     """
     expect_shape("tgt", tgt, "B T")
     expect_shape("src", src, "B S", B=np.shape(tgt)[0])
