@@ -186,3 +186,19 @@ def test_errors_at_the_door():
         attention_forward(Q, KEYS, V, mask=np.ones((S, T), bool))
     with pytest.raises(ValueError, match="does not broadcast"):
         attention_forward(Q, KEYS, V, mask=np.ones((3, B, H, T, S), bool))
+    with pytest.raises(ValueError, match=r"score_bias has shape \(4, 6\), which does not"):
+        attention_forward(Q, KEYS, V, score_bias=np.ones((T, S - 1)))
+    with pytest.raises(ValueError, match=r"q has shape \(6, 4, 5\), expected \(B, H, T, K\)"):
+        attention_forward(Q[0], KEYS, V)
+    with pytest.raises(ValueError, match=r"no keys \(S = 0\)"):
+        attention_forward(Q, KEYS[:, :, :0], V[:, :, :0])
+
+
+@pytest.mark.parametrize("cut", [np.s_[:0], np.s_[:, :, :0]])  # B = 0, T = 0
+def test_no_queries_give_no_results(cut):
+    q = Q[cut]
+    k, v = KEYS[:len(q)], V[:len(q)]
+    out, cache = attention_forward(q, k, v, causal=True)
+    gradients = attention_backward(out, cache)
+    assert [g.shape for g in (out, *gradients)] == [q.shape, q.shape, k.shape, v.shape]
+    assert not any(g.any() for g in gradients)

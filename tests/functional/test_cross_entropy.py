@@ -130,6 +130,11 @@ def test_errors_at_the_door():
         cross_entropy_forward(LOGITS, targets=TARGETS - 1)
     with pytest.raises(TypeError, match="targets must be integers, got float64"):
         cross_entropy_forward(LOGITS, targets=TARGETS * 1.0)
+    with pytest.raises(TypeError, match="targets must be integers, got bool"):
+        cross_entropy_forward(LOGITS, targets=TARGETS > 1)
+    for count in (0, -3):
+        with pytest.raises(ValueError, match=f"normalizer is {count}, expected a count above 0"):
+            cross_entropy_forward(LOGITS, targets=TARGETS, normalizer=count)
     for rate in (-0.1, 1.0):
         with pytest.raises(ValueError, match=f"label_smoothing is {rate}, expected 0 <= it < 1"):
             cross_entropy_forward(LOGITS, targets=TARGETS, label_smoothing=rate)

@@ -61,6 +61,14 @@ def test_a_rate_outside_its_range_is_refused(rate):
 def test_a_mask_of_another_shape_is_refused():
     with pytest.raises(ValueError, match=r"keep has shape \(50,\), but x has shape \(40, 50\)"):
         dropout_forward(X, rate=0.5, keep=np.ones(50, bool))
+    with pytest.raises(ValueError, match="dropout needs rng, a numpy Generator, or keep"):
+        dropout_forward(X, rate=0.5)
+
+
+def test_a_numpy_rate_keeps_float32():
+    x = X.astype(np.float32)
+    out, _ = dropout_forward(x, rate=np.float64(0.5), rng=np.random.default_rng(0))
+    assert out.dtype == np.float32
 
 
 def test_the_same_key_draws_the_same_mask_and_every_part_of_it_matters():

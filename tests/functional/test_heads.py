@@ -27,6 +27,8 @@ def test_each_is_the_transpose_of_the_other():
 def test_wrong_shapes_are_named():
     with pytest.raises(ValueError, match="d_model 12 is not divisible by n_heads 5"):
         split_heads(np.ones((2, 5, 12)), 5)
+    with pytest.raises(ValueError, match="d_model 12 is not divisible by n_heads 0"):
+        split_heads(np.ones((2, 5, 12)), 0)
     with pytest.raises(ValueError, match=r"x has shape \(5, 12\), expected \(B, T, D\)"):
         split_heads(np.ones((5, 12)), 3)
     with pytest.raises(ValueError, match=r"x has shape \(2, 5, 12\), expected \(B, H, T, K\)"):

@@ -1,3 +1,5 @@
+import pytest
+
 from minitransformer.functional import causal_mask, padding_mask
 
 
@@ -18,3 +20,5 @@ def test_padding_mask():
     mask = padding_mask([[5, 3, 0], [7, 0, 0]], 0)
     assert mask.dtype == bool
     assert mask.tolist() == [[[[True, True, False]]], [[[True, False, False]]]]
+    with pytest.raises(ValueError, match=r"ids has shape \(3,\), expected \(B, S\)"):
+        padding_mask([5, 3, 0], 0)

@@ -9,6 +9,7 @@ from minitransformer.checks.case import randomize
 from minitransformer.functional.dropout import DropoutCache
 from minitransformer.models import (
     EncoderDecoderConfig,
+    decoder_forward,
     encoder_decoder_backward,
     encoder_decoder_forward,
     encoder_decoder_init,
@@ -163,5 +164,20 @@ def test_errors_at_the_door():
         forward(np.full((3, 9), 4), TGT)
     with pytest.raises(ValueError, match="the sequence has 9 tokens, but max_seq_len is 8"):
         forward(SRC, np.full((3, 9), 4))
+    with pytest.raises(ValueError, match=r"tgt has shape \(.,\), expected \(B, T\)"):
+        forward(SRC, TGT[0])
     with pytest.raises(TypeError, match="src must be integers, got float64"):
         forward(SRC * 1.0, TGT)
+
+
+def test_a_source_that_is_not_the_memorys_is_refused():
+    sizes = {"src_vocab_size": 10, "tgt_vocab_size": 10, "d_model": 12, "n_heads": 3, "d_ff": 9,
+             "n_layers": 1}
+    config = EncoderDecoderConfig(**sizes)
+    params = encoder_decoder_init(np.random.default_rng(0), config=config, dtype=np.float64)
+    memory = np.ones((*SRC.shape, 12))
+    for src in (SRC[:1], SRC[:, :1]):  # as masks, both would broadcast
+        with pytest.raises(ValueError, match=r"src has shape .*, expected \(3, 6\) = \(B S\)"):
+            decoder_forward(params["decoder"], memory, tgt=TGT, src=src, config=config)
+    with pytest.raises(ValueError, match=r"x has shape \(3, 6, 11\), expected \(..., 12\)"):
+        decoder_forward(params["decoder"], memory[..., :11], tgt=TGT, src=SRC, config=config)
