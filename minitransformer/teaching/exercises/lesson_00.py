@@ -122,11 +122,11 @@ ITEMS = (
     ),
     Prediction(
         "0.5",
-        "The loss has fallen to less than a hundredth and lies still. Is the gradient that this "
-        "training used right?",
-        "the curve cannot tell",
+        "The loss has fallen to less than a hundredth and lies still. This curve is all you have: "
+        "was the gradient right or wrong, or is that still unknown?",
+        "unknown",
         "A wrong gradient can bring a loss down too: any direction within 90 degrees of the right "
         "one leads downhill. Only a measured derivative can tell.",
-        choices=("yes", "no", "the curve cannot tell"),
+        choices=("right", "wrong", "unknown"),
     ),
 )
