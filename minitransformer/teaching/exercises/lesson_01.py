@@ -1,5 +1,7 @@
 """Exercises of lesson 01: the chain rule for arrays, and the linear layer."""
 
+import numpy as np
+
 from minitransformer.teaching.exercise import Exercise, Mistake, Prediction, call, pair_exercise
 from minitransformer.teaching.exhibits.lesson_01 import center_forward
 
@@ -107,6 +109,8 @@ ITEMS = (
                     "b was copied along axis 0, from row to row: sum over that axis."),
             Mistake(lambda dout, cache: (dout, dout.sum(axis=0, keepdims=True)),
                     "b has the shape (D,), without an axis of size 1: leave keepdims out here."),
+            Mistake(lambda dout, cache: (np.ones_like(dout), np.ones_like(dout).sum(axis=0)),
+                    "1 is the derivative of the `+`. What a use sends back is that times dout."),
             Mistake(lambda dout, cache: (dout.sum(axis=0), dout),
                     "The gradients come in the order of the inputs: dx first, then db."),
         ),
@@ -124,6 +128,11 @@ ITEMS = (
             Mistake(lambda x, w, b=None: (x @ w, (x, w, b)), "The bias b is not added."),
             Mistake(lambda x, w, b=None: (x @ w + b, (x, w, b)),
                     "b may be None: then there is nothing to add."),
+            Mistake(lambda x, w, b=None: (np.einsum("nd,de->ne", x, w) + b, (x, w, b)),
+                    "x may have more axes in front: write x @ w, which leaves those alone."),
+            Mistake(lambda x, w, b=None: (my_linear_forward(x, w, b)[0],
+                                          (x, w, np.zeros(w.shape[1]) if b is None else b)),
+                    "Where b is None, keep None in the cache: the backward has to know."),
             Mistake(lambda x, w, b=None: (my_linear_forward(x, w, b)[0], (w, x, b)),
                     "The cache is (x, w, b), in this order."),
             Mistake(lambda x, w, b=None: (my_linear_forward(x, w, b)[0],
@@ -147,6 +156,9 @@ ITEMS = (
             Mistake(linear_mistake(dw=lambda dout, x, w, b: x.T @ dout),
                     "x.T reverses all axes of an array with three: flatten x and dout to rows "
                     "first."),
+            Mistake(linear_mistake(dw=lambda dout, x, w, b: x.reshape(len(w), -1) @ rows(dout)),
+                    "A reshape is no transpose: it keeps the order in which the numbers are read. "
+                    "Flatten x to (N, D), then take .T."),
             Mistake(linear_mistake(db=lambda dout, x, w, b: dout),
                     "b is used in every row, so db is the sum over all rows."),
             Mistake(linear_mistake(db=lambda dout, x, w, b: dout.sum(axis=0)),
@@ -154,10 +166,9 @@ ITEMS = (
             Mistake(linear_mistake(db=lambda dout, x, w, b: rows(dout).sum(axis=0)),
                     "Where b was None there is no db: return None in its place."),
             Mistake(linear_mistake(db=lambda dout, x, w, b: rows(dout).mean(axis=0)),
-                    "db is a sum over the rows, not a mean: 1/N lives in cross-entropy alone."),
+                    "db is a sum over the rows, not a mean: nothing in the forward divides by N."),
             Mistake(linear_mistake(dw=lambda dout, x, w, b: rows(x).T @ rows(dout) / len(x)),
-                    "There is no division by the batch size here: "
-                    "1/N lives in cross-entropy alone."),
+                    "dw is a sum over the rows: nothing in the forward divides by their number."),
         ),
         hints=("In the sum over n, d, e of x[n, d] w[d, e] dout[n, e], leave out the array whose "
                "gradient you want. Which letter is summed?",
@@ -182,6 +193,11 @@ ITEMS = (
                     "which takes w.T."),
             Mistake(skip_mistake(dx=lambda dout, x, w: (dout @ w.T) * dout),
                     "The gradients of two uses are added, not multiplied."),
+            Mistake(skip_mistake(dx=lambda dout, x, w: dout @ w.T + 1),
+                    "1 is the derivative of the `+ x`. What the use sends back is that times "
+                    "dout."),
+            Mistake(skip_mistake(dx=lambda dout, x, w: dout @ w.T + x),
+                    "The `+ x` sends back dout times its derivative, which is 1: no x in it."),
             Mistake(skip_mistake(dw=lambda dout, x, w: dout.T @ x),
                     "w is square here, so its shape cannot warn you: dw is x.T @ dout."),
         ),
@@ -207,8 +223,13 @@ ITEMS = (
             Mistake(lambda dout, cache: dout * (1 - 1 / dout.shape[-1]),
                     "An entry moves the mean of its row, and with it every output of that row, "
                     "not its own alone."),
+            Mistake(lambda dout, cache: -dout.mean(axis=-1, keepdims=True) + 0 * dout,
+                    "x is used directly too, in `x - mean`: that use sends back dout."),
             Mistake(lambda dout, cache: dout - dout.mean(axis=0, keepdims=True),
-                    "The mean was taken over the last axis, not over axis 0."),
+                    "Yours sums over axis 0. The forward's mean is over the last axis, so its "
+                    "backward stays in a row."),
+            Mistake(lambda dout, cache: dout - dout.mean(axis=1, keepdims=True),
+                    "The last axis is axis 1 only in an array with two: write axis=-1."),
         ),
         hints=("Name the mean: out = x - mean. What are dmean and the two gradients of x?",
                "mean (N, 1) is copied along the row and subtracted: dmean is minus a sum over "
@@ -218,8 +239,8 @@ ITEMS = (
     ),
     Prediction(
         "1.7", "Of the eight faulty backwards, how many does the probe dout = ones let pass?",
-        answer=4,
-        because="It cannot see a forgotten dout, and it cannot see what adds up to nothing along "
-                "a row or a column.",
+        answer=4, choices=tuple(range(9)),
+        because="It sees neither the forgotten dout nor the rows in the wrong order, nor two of "
+                "the three faults in centring, where the true gradient is 0.",
     ),
 )
