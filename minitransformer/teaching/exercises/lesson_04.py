@@ -129,7 +129,7 @@ ITEMS = (
         "weights, on average?",
         answer=0.92,
         because="The scores have a standard deviation of 16, so the best key is usually several "
-                "points ahead of the next, and e to that power is far ahead. Scaled, it is 0.24.",
+                "points ahead of the next, and e to that power is far ahead. Scaled, it is 0.25.",
     ),
     Exercise(
         "4.2", "the forward of causal attention", 15,

@@ -26,7 +26,7 @@ EXHIBITS = (
         fault=attention_forward_with_finite_mask,
         inputs=lambda rng: call(*(rng.normal(size=(2, 3, 5, 4)) for _ in range(3))),
         breaks="a query whose allowed scores fall below -10,000 attends to the future instead. "
-               "Training can find that out: looking ahead lowers the loss.",
+               "With smaller scores nothing shows: e^-10000 is rounded to 0.",
         caught_by=("a changed future token, at scores of any size",),
         missed_by=("the gradient check", "a check with dout = ones", "a changed future token",
                    "a falling loss"),
