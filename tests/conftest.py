@@ -25,6 +25,8 @@ def prove(request):
 def pytest_terminal_summary(terminalreporter, config):
     """The rows of which every case was proved in this run."""
     proofs = config.stash[PROOFS]
+    if not proofs:
+        return
     rows = [make_row(*key, list(proofs[key].values())) for key, cases in all_cases().items()
             if len(proofs.get(key, ())) == len(cases)]
     if rows:

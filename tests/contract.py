@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from minitransformer.checks import all_cases
+from minitransformer.gradient_check import check_gradients
 from minitransformer.tree import tree_items, tree_map
 
 
@@ -13,6 +14,12 @@ def case_params(kind):
     """The check cases of one kind ("pair", "layer", "model"), for pytest.mark.parametrize."""
     return [pytest.param(case, id=f"{case.pair}: {case.what}")
             for (k, _), cases in all_cases().items() if k == kind for case in cases]
+
+
+def check_direction(case, seed=0):
+    """The report of the quickest check: all inputs moved at once, in one random direction."""
+    return check_gradients(case.forward, case.backward, *case.inputs, options=case.options,
+                           method="directional", seed=seed, frozen=case.frozen)
 
 
 def run_case(case, dtype=np.float64, arrange=np.array):

@@ -8,6 +8,12 @@ every_case = pytest.mark.parametrize("case", contract.case_params("pair"))
 
 
 @every_case
+def test_gradient_along_a_random_direction(case):
+    report = contract.check_direction(case)
+    assert report.passed(1e-12), report
+
+
+@every_case
 def test_gradient_is_exact(case, prove):
     proof = prove("pair", case)
     assert proof.complex.passed(1e-12), proof.complex

@@ -1,0 +1,166 @@
+"""Plant faults in the package, one at a time, and see whether the tests notice.
+
+    python tests/plant_faults.py                          every fault of functional and layers
+    python tests/plant_faults.py functional/softmax.py    those of one file
+    python tests/plant_faults.py --sample 100 --seed 3    some of them
+
+Each fault is judged by the tests of its own folder alone, tests/functional or tests/layers, with
+numpy and pytest and nothing else. A fault that no test notices is a missing test. The exit code is
+1 if there is one.
+"""
+
+import argparse
+import importlib.abc
+import importlib.util
+import multiprocessing
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from equivalent_faults import EQUIVALENT
+from fault_operators import faults_in, per_example, watch, write_after
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDERS = ("functional", "layers")
+KINDS = {"functional": "pair", "layers": "layer"}
+QUICKLY = ("-x", "-q", "--tb=no", "--assert=plain", "-p", "no:cacheprovider",
+           "-p", "no:unraisableexception")
+SECONDS = 120  # a fault may make a loop endless
+
+
+def find_faults(folder):
+    """Every fault of one folder of the package."""
+    from minitransformer.checks import all_cases
+
+    def run():
+        for (kind, _), cases in all_cases().items():
+            for case in cases if kind == KINDS[folder] else ():
+                options = dict(case.options)
+                if "rng" in options:
+                    options["rng"] = np.random.default_rng(options["rng"])
+                out, cache = case.forward(*case.inputs, **options)
+                case.backward(out, cache)
+
+    package = ROOT / "minitransformer" / folder
+    seen = watch(package, run)
+    return [fault for path in sorted(package.glob("*.py")) if path.stem != "__init__"
+            for fault in faults_in(path, seen.get(path, {}))]
+
+
+def judge(fault):
+    """Whether the tests notice the fault. Runs in a process of its own."""
+    def too_slow(number, frame):
+        raise TimeoutError(f"still running after {SECONDS} s")
+
+    signal.signal(signal.SIGALRM, too_slow)
+    signal.alarm(SECONDS)
+    sys.modules["torch"] = None  # an oracle is not always there: pytest and numpy must do
+    sys.meta_path.insert(0, Planted(fault))
+    silent = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silent, 1)
+    os.dup2(silent, 2)
+    folder = fault.file.parent.name
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    arguments = [*QUICKLY, "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT),
+                 str(ROOT / "tests" / folder)]
+    try:
+        return pytest.main(arguments, plugins=[NearestFirst(fault.file.stem)]) != pytest.ExitCode.OK
+    except Exception:  # pytest itself fails when the package cannot even make its check cases
+        return True
+
+
+class Planted(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Imports the faulty module in place of the one on disk."""
+
+    def __init__(self, fault):
+        self.fault = fault
+        self.module = f"minitransformer.{fault.file.parent.name}.{fault.file.stem}"
+
+    def find_spec(self, name, path, target=None):
+        if name != self.module:
+            return None
+        return importlib.util.spec_from_file_location(name, self.fault.file, loader=self)
+
+    def exec_module(self, module):
+        vars(module).update(write_after=write_after, per_example=per_example)
+        exec(compile(self.fault.module, self.fault.file, "exec"), vars(module))
+
+
+class NearestFirst:
+    """Runs the tests that name the fault's file first: most faults are noticed there."""
+
+    def __init__(self, stem):
+        self.stem = stem
+
+    def pytest_collection_modifyitems(self, items):
+        items.sort(key=lambda item: self.stem not in item.nodeid)
+
+
+def plant(faults, jobs, report=lambda done, survivors: None):
+    """The faults that no test notices."""
+    survivors, sys.dont_write_bytecode = [], False
+    # Each fault gets a fresh fork of this process, which has not imported the package. What one
+    # of them compiles, the next ones read.
+    with (tempfile.TemporaryDirectory() as sys.pycache_prefix,
+          multiprocessing.get_context("fork").Pool(jobs, maxtasksperchild=1) as pool):
+        for done, (fault, noticed) in enumerate(zip(faults, pool.imap(judge, faults)), 1):
+            if not noticed:
+                survivors.append(fault)
+            report(done, survivors)
+    return survivors
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="*", help="such as functional/softmax.py (default: all)")
+    parser.add_argument("--sample", type=int, help="plant only this many, chosen by --seed")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument("--list", action="store_true", help="name the faults, plant none")
+    arguments = parser.parse_args()
+
+    start, faults = time.perf_counter(), choose(arguments.files, arguments.sample, arguments.seed)
+    counted = [fault for fault in faults if fault.name not in EQUIVALENT]
+    if arguments.list:
+        print("\n".join(f"{fault.file.name}:{fault.line} {fault.name}" for fault in faults))
+        return 0
+
+    def report(done, survivors):
+        if sys.stderr.isatty():
+            print(f"\r{done} of {len(counted)} planted, {len(survivors)} not noticed, "
+                  f"{time.perf_counter() - start:.0f} s ", end="", file=sys.stderr, flush=True)
+
+    survivors = plant(counted, arguments.jobs, report)
+    for fault in survivors:
+        print(f"\n{fault.file.relative_to(ROOT)}:{fault.line} in {fault.function}\n"
+              f"  - {fault.before}\n  + {fault.after}")
+    for folder, number in sorted(Counter(fault.file.parent.name for fault in faults).items()):
+        missed = sum(fault.file.parent.name == folder for fault in survivors)
+        same = number - sum(fault.file.parent.name == folder for fault in counted)
+        print(f"{folder}: {number} faults, {number - same - missed} noticed, {missed} not noticed, "
+              f"{same} that change nothing")
+    return 1 if survivors else 0
+
+
+def choose(files=(), sample=None, seed=0):
+    """The faults of the files given, of all files when there are none; a sample when asked for."""
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        faults = [fault for found in pool.map(find_faults, FOLDERS) for fault in found]
+    if files:
+        wanted = {Path(file).parts[-2:] for file in files}
+        faults = [fault for fault in faults if fault.file.parts[-2:] in wanted]
+    if sample is not None and sample < len(faults):
+        chosen = np.random.default_rng(seed).choice(len(faults), sample, replace=False)
+        faults = [faults[i] for i in sorted(chosen)]
+    return faults
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
