@@ -1,27 +1,10 @@
-"""Exercises of lesson 02: softmax and cross-entropy."""
+"""Exercises of lesson 02, second half: cross-entropy, and the model that it trains."""
 
 import numpy as np
 
 from minitransformer.functional import (
-    cross_entropy_forward,
-    log_softmax_forward,
-    softmax_forward,
-)
+    cross_entropy_forward, log_softmax_forward, softmax_forward)
 from minitransformer.teaching.exercise import Exercise, Mistake, Prediction, call, pair_exercise
-
-
-def my_softmax_forward(x):
-    """x (..., V) -> probs (..., V), cache."""
-    powers = np.exp(x - np.max(x.real, axis=-1, keepdims=True))    # (..., V), the largest is 1
-    probs = powers / np.sum(powers, axis=-1, keepdims=True)        # (..., V)
-    return probs, (probs,)
-
-
-def my_softmax_backward(dout, cache):
-    """dout (..., V) -> dx (..., V)."""
-    (probs,) = cache
-    mean = np.sum(dout * probs, axis=-1, keepdims=True)            # (..., 1)
-    return probs * (dout - mean)                                   # (..., V)
 
 
 def pencil_dlogits():
@@ -53,33 +36,8 @@ def my_cross_entropy_backward(dout, cache):
     return dout * (np.exp(log_probs) - q) * counted[..., None] / normalizer           # (..., V)
 
 
-def softmax_inputs(rng):
-    """Small scores; far ones, beyond exp's range, with a -inf; complex ones, as in the check."""
-    far = 1e4 * rng.normal(size=(2, 5, 3))
-    far[0, 1, 2] = -np.inf
-    complex_scores = rng.normal(size=(4, 3)) + 0.1j * rng.normal(size=(4, 3))
-    return [call(rng.normal(size=(4, 3))), call(far), call(complex_scores)]
-
-
-def softmax_mistake(probs):
-    """A forward that makes its probabilities like this, without a word about overflow."""
-    def forward(x):
-        with np.errstate(all="ignore"):
-            out = probs(x)
-        return out, (out,)
-    return forward
-
-
-def row(reduce, x):
-    return reduce(x, axis=-1, keepdims=True)
-
-
-def exp_over_sum(x, axis=-1, keepdims=True):
-    return np.exp(x) / np.sum(np.exp(x), axis=axis, keepdims=keepdims)
-
-
 def loss_inputs(rng):
-    """Targets that all count; some that do not; smoothing; a part of a larger batch; far scores."""
+    """Targets that all count; some that do not; smoothing; a part of a larger batch."""
     logits, targets = rng.normal(size=(2, 3, 5)), rng.integers(1, 5, size=(2, 3))
     with_0, with_minus_1 = targets.copy(), targets.copy()
     with_0[0, 2] = with_0[1, 1] = 0
@@ -133,72 +91,6 @@ def gradient_mistake(*, rows=lambda p, q, y: p - q, scale=lambda dout, counted, 
 
 
 ITEMS = (
-    Prediction(
-        "2.1", "Add 1000 to all three scores. What does naive_softmax give?",
-        answer="nan",
-        choices=("the same three numbers", "0, 0, 0", "nan"),
-        because="exp(1002) is too large for a float and becomes inf, the sum becomes inf, and "
-                "inf / inf is nan. On paper the answer would be the same three numbers.",
-    ),
-    Exercise(
-        "2.2", "a softmax that survives scores of 10,000", 8,
-        solution=my_softmax_forward,
-        cases=softmax_inputs,
-        results=("probs", "cache"),
-        mistakes=(
-            Mistake(softmax_mistake(exp_over_sum),
-                    "exp of a large score is infinite: subtract the row's largest score first."),
-            Mistake(softmax_mistake(lambda x: exp_over_sum(x - np.max(x.real))),
-                    "Each row needs its own maximum (axis=-1, keepdims=True): under the maximum of "
-                    "the whole array, all of another row's powers may round to 0."),
-            Mistake(softmax_mistake(lambda x: exp_over_sum(x, axis=None)),
-                    "Each row must add up to 1, not the whole array: sum over axis=-1."),
-            Mistake(softmax_mistake(lambda x: exp_over_sum(x, axis=0)),
-                    "The words of one row compete: sum over the last axis, not over axis 0."),
-            Mistake(softmax_mistake(lambda x: exp_over_sum(x, keepdims=False)),
-                    "A row's maximum and its sum need keepdims=True, to stand beside their row."),
-            Mistake(softmax_mistake(lambda x: np.exp(x - row(np.max, x.real))),
-                    "The powers must still be divided by their sum."),
-            Mistake(softmax_mistake(lambda x: exp_over_sum(x / row(np.max, np.abs(x.real)))),
-                    "Dividing the scores changes their differences, and with them the "
-                    "probabilities: subtract the maximum instead."),
-        ),
-        hints=("Which number c may you add to all scores of a row, so that no score is above 0?",
-               "largest = np.max(x.real, axis=-1, keepdims=True), then np.exp(x - largest).",
-               "Divide by the sum over axis=-1, again with keepdims=True; the cache is (probs,)."),
-    ),
-    pair_exercise(
-        "2.3", "the backward of softmax", 8,
-        forward=softmax_forward,
-        solution=my_softmax_backward,
-        names="x",
-        inputs=lambda rng: [call(rng.normal(size=(4, 3))), call(rng.normal(size=(2, 5, 3)))],
-        mistakes=(
-            Mistake(lambda dout, cache: dout * cache[0],
-                    "The row's weighted mean is not subtracted: a score also lowers the other "
-                    "probabilities."),
-            Mistake(lambda dout, cache: dout - row(np.sum, dout * cache[0]),
-                    "The factor p in front of the bracket is missing."),
-            Mistake(lambda dout, cache: cache[0] * (dout - row(np.sum, dout)),
-                    "The mean is weighted by p: add up dout * p, not dout."),
-            Mistake(lambda dout, cache: cache[0] * (dout - row(np.mean, dout)),
-                    "The mean is weighted by p, not the plain mean of dout."),
-            Mistake(lambda dout, cache: cache[0] * (dout - row(np.mean, dout * cache[0])),
-                    "The weights p add up to 1 already: np.sum, not np.mean, of dout * p."),
-            Mistake(lambda dout, cache: dout * cache[0] * (1 - cache[0]),
-                    "This is the Jacobian's diagonal alone: the other probabilities move too."),
-            Mistake(lambda dout, cache: cache[0] * (dout - np.sum(dout * cache[0])),
-                    "Every row has a mean of its own: sum over axis=-1, with keepdims=True."),
-            Mistake(lambda dout, cache: my_softmax_backward(dout, (np.array(cache),)),
-                    "cache is a tuple with one entry: unpack it, (probs,) = cache."),
-            Mistake(lambda dout, cache: cache[0] * (dout - (dout * cache[0]).sum(axis=-1)),
-                    "The row's sum needs keepdims=True, to stand beside its row (lesson 01)."),
-        ),
-        hints=("Unpack the probabilities: (probs,) = cache.",
-               "First the mean of dout under p, one number a row: the sum of dout * probs over "
-               "axis=-1, with keepdims=True.",
-               "Then [softmax.dx] word for word: p times (dout minus that mean)."),
-    ),
     Exercise(
         "2.4", "the gradient of a smoothed loss, with a pencil", 6,
         solution=pencil_dlogits,
@@ -211,8 +103,7 @@ ITEMS = (
             Mistake(lambda: np.array([0.426, -0.488, 0.062]),
                     "The 0.3 is spread over all three words, the right one included."),
             Mistake(lambda: np.array([-0.476, 0.588, -0.112]),
-                    "The sign: it is p - q. The gradient says where the loss grows, and the loss "
-                    "grows when a wrong word's score rises."),
+                    "The sign: it is p - q. The loss grows when a wrong word's score rises."),
             Mistake(lambda: np.array([0.276, -0.488, -0.088]),
                     "Each word gets 0.3 / 3 = 0.1, not 0.3."),
             Mistake(lambda: np.array([0.1, 0.8, 0.1]), "This is q: the gradient is p - q."),
@@ -226,32 +117,28 @@ ITEMS = (
         cases=far_and_empty_loss_inputs,
         results=("loss", "cache"),
         mistakes=(
-            Mistake(loss_mistake(lambda losses, counted, n: np.sum(losses * counted)),
+            Mistake(loss_mistake(lambda x, counted, n: np.sum(x * counted)),
                     "The sum must be divided by N: here, and nowhere else, lives 1/N."),
-            Mistake(loss_mistake(lambda losses, counted, n: np.sum(losses * counted) / losses.size),
+            Mistake(loss_mistake(lambda x, counted, n: np.sum(x * counted) / x.size),
                     "N is the number of positions that count: divide by the sum of counted, or by "
                     "normalizer where it is given."),
-            Mistake(loss_mistake(lambda losses, counted, n: np.mean(losses)),
+            Mistake(loss_mistake(lambda x, counted, n: np.mean(x)),
                     "Positions whose target is ignore_index must add nothing to the sum."),
-            Mistake(loss_mistake(lambda losses, counted, n: -average(losses, counted, n)),
+            Mistake(loss_mistake(lambda x, counted, n: -average(x, counted, n)),
                     "The sign: log p is negative, the loss is -log p."),
-            Mistake(loss_mistake(lambda losses, counted, n: average(losses, counted, n)
-                                 / np.log(2)),
+            Mistake(loss_mistake(lambda x, counted, n: average(x, counted, n) / np.log(2)),
                     "The loss is in nats: take the natural logarithm."),
             Mistake(loss_mistake(losses=lambda logs, at, smoothing: position_losses(logs, at, 0)),
                     "label_smoothing is not used yet: mix in the mean of log_probs over the "
                     "words."),
             Mistake(loss_mistake(losses=lambda *given: position_losses(*given, spread=np.sum)),
-                    "Each word gets label_smoothing / V: the mean of log_probs over the words, not "
-                    "their sum."),
-            Mistake(loss_mistake(lambda losses, counted, n:
-                                 average(losses, counted, max(np.sum(counted), 1))),
+                    "Each word gets label_smoothing / V: the mean over the words, not their sum."),
+            Mistake(loss_mistake(lambda x, counted, n: average(x, counted, max(counted.sum(), 1))),
                     "normalizer is not used yet: where it is given, divide by it instead of N."),
             Mistake(loss_mistake(logs=lambda logits, right: np.log(softmax_forward(logits)[0])),
                     "A probability has rounded to 0, and its logarithm is -inf: take "
                     "log_softmax_forward of the logits."),
-            Mistake(loss_mistake(lambda losses, counted, n:
-                                 average(losses, counted, np.float64(n * np.any(counted)))),
+            Mistake(loss_mistake(lambda x, counted, n: average(x, counted, n * counted.any())),
                     "Where no position counts at all, N would be 0: divide by max(N, 1)."),
         ),
         hints=("log_probs, _ = log_softmax_forward(logits); then counted: targets != ignore_index, "
@@ -271,16 +158,13 @@ ITEMS = (
             Mistake(gradient_mistake(scale=lambda dout, counted, n: counted / n),
                     "The gradient that arrives, dout, must be a factor of the answer."),
             Mistake(gradient_mistake(scale=lambda dout, counted, n: dout * counted),
-                    "The loss was divided by N, so its gradient is too: the cache holds N, as "
-                    "normalizer."),
+                    "The loss was divided by N, so its gradient is too: by cache's normalizer."),
             Mistake(gradient_mistake(scale=lambda dout, counted, n: dout / n),
                     "A position that does not count moves the loss by nothing: its row is 0."),
             Mistake(gradient_mistake(scale=lambda dout, counted, n: dout * counted[..., 0] / n),
-                    "counted needs a last axis of size 1 to stand beside its rows: "
-                    "counted[..., None]."),
+                    "counted needs a last axis to stand beside its rows: counted[..., None]."),
             Mistake(gradient_mistake(scale=lambda dout, counted, n: dout * counted / counted.size),
-                    "N is what the forward divided by, the cache's normalizer, not the number of "
-                    "all positions."),
+                    "N is the cache's normalizer, not the number of all positions."),
             Mistake(gradient_mistake(rows=lambda p, q, y: p - y),
                     "label_smoothing is not used yet: subtract the smoothed q, not y."),
             Mistake(gradient_mistake(rows=lambda p, q, y: -q),
@@ -305,7 +189,7 @@ ITEMS = (
                 "characters among which the model still hesitates.",
     ),
     Prediction(
-        "2.8", "After 80 steps with the faulty gradient, where is the loss?",
+        "2.8", "After 50 steps with the faulty gradient, where is the loss?",
         answer="ahead of the right one",
         choices=("no lower", "lower, but behind the right one", "ahead of the right one"),
         because="A wrong gradient can lower the loss, for a while even faster than the right one.",
