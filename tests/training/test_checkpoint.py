@@ -196,7 +196,7 @@ SAVER = textwrap.dedent("""
         time.sleep(60)
 
     version = 0
-    while True:
+    while version < 3 or pause == "never":
         version += 1
         if version == 3:
             if pause == "writing":
