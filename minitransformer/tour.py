@@ -14,7 +14,7 @@ from minitransformer.translator import (
     train,
 )
 
-STEPS = 400
+STEPS = 300
 SHOWN = ("five hundred and forty-seven", "fünfhundertsiebenundvierzig")
 
 
