@@ -103,6 +103,7 @@ def add_seed(parser):
 
 def tour(arguments):
     """Prove every gradient, train a translator, show what it learned (four minutes)."""
+    in_project("lessons")
     from minitransformer.tour import run_tour
 
     return run_tour(seed=arguments.seed)

@@ -28,7 +28,7 @@ def run_tour(*, seed=0, steps=STEPS, figures=PROJECT / "figures"):
     print(f"\n2. A Transformer learns to translate numbers: {steps} steps.\n")
     pairs = number_word_pairs()
     translator = Translator.untrained(pairs.train, seed=seed)
-    rows = train(translator, pairs, steps=steps, seed=seed)
+    rows = train(translator, pairs, steps=steps, seed=seed, evaluate_every=50)
 
     print("\n3. What it makes of numbers that it has never seen:\n")
     found, right = exact_match(translator, pairs.test)
@@ -41,14 +41,15 @@ def run_tour(*, seed=0, steps=STEPS, figures=PROJECT / "figures"):
     draw_cross_attention(translator, *SHOWN, figures / "translator_attention.png")
     print(f"""
 4. Two pictures are in {figures}:
-     translator_loss.png        how the loss fell
-     translator_attention.png   where the decoder looks while it writes {SHOWN[1]}
 
-5. How all of this is derived, one concept at a time, with a pencil first:
+  translator_loss.png        how the loss fell (in training it is higher: dropout is on)
+  translator_attention.png   where the decoder looks while it writes {SHOWN[1]}
 
-     python3 run.py lessons     opens the lessons in JupyterLab; begin with 00
-     python3 run.py train translator    trains it to the end, 8 minutes
-     python3 run.py --help      everything else""")
+5. The lessons derive all of this, one concept at a time, with a pencil first:
+
+  python3 run.py lessons             opens them in JupyterLab; begin with 00
+  python3 run.py train translator    trains to the end; then: run.py translate "forty-seven"
+  python3 run.py --help              lists everything else""")
     return 0
 
 
