@@ -81,11 +81,12 @@ def one_head_backward(dlogits, cache):
     return {name: dparams[name] for name in ("bigram", "table", "q", "k", "v", "out")}
 
 
-def train_one_head(split, *, seed, d_model, block, batch, steps, lr):
+def train_one_head(split, *, seed, d_model, block, batch, steps, lr, forward=one_head_forward,
+                   backward=one_head_backward):
     """Train on split.train: params, the ids of every part as a TextSplit, and each step's loss.
 
     A step takes `batch` random pieces of `block` characters; its loss is in bits a character. The
-    step size falls linearly from lr to 0.
+    step size falls linearly from lr to 0. forward, backward: another pair on the same params.
     """
     tokenizer = CharacterTokenizer.from_texts(split)
     ids = split._replace(**{part: np.array(tokenizer.encode(text))
@@ -97,15 +98,15 @@ def train_one_head(split, *, seed, d_model, block, batch, steps, lr):
     for step in range(steps):
         starts = rng.integers(len(ids.train) - block, size=(batch, 1))     # (B, 1)
         pieces = ids.train[starts + np.arange(block + 1)]                  # (B, T + 1)
-        logits, cache = one_head_forward(params, ids=pieces[:, :-1])       # (B, T, V)
+        logits, cache = forward(params, ids=pieces[:, :-1])                # (B, T, V)
         loss, loss_cache = cross_entropy_forward(logits, targets=pieces[:, 1:])
         dlogits = cross_entropy_backward(1.0, loss_cache)                  # (B, T, V)
-        optimizer.step(one_head_backward(dlogits, cache), lr=lr * (1 - step / steps))
+        optimizer.step(backward(dlogits, cache), lr=lr * (1 - step / steps))
         losses[step] = loss / math.log(2)
     return params, ids, losses
 
 
-def bits_per_character(params, ids, *, block):
+def bits_per_character(params, ids, *, block, forward=one_head_forward):
     """The mean surprise over a text's ids, cut into blocks; each sees its own block only."""
     count = (len(ids) - 1) // block
     inputs = ids[:count * block].reshape(count, block)                     # (N, T)
@@ -113,7 +114,7 @@ def bits_per_character(params, ids, *, block):
     total = 0.0
     for start in range(0, count, 64):
         part = slice(start, start + 64)
-        logits, _ = one_head_forward(params, ids=inputs[part])             # (B, T, V)
+        logits, _ = forward(params, ids=inputs[part])                      # (B, T, V)
         loss, _ = cross_entropy_forward(logits, targets=targets[part])
         total += float(loss) * targets[part].size
     return total / targets.size / math.log(2)
