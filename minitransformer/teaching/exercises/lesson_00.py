@@ -4,10 +4,18 @@ import numpy as np
 
 from minitransformer.teaching.exercise import Exercise, Mistake, Prediction, call
 
+LONG = (1, 0.1, 0.01, 1e-3, 1e-4, 1e-5, 1e-6)  # complex steps h that leave an error of size h^2
+SHORT = (1e-8, 1e-10, 1e-12, 1e-15, 1e-16, 1e-20, 1e-30)
+
 
 def wave(x):
     """A smooth function of one number that takes complex numbers too."""
     return np.exp(x) * np.sin(x)
+
+
+def high_wave(x):
+    """wave so high up that a real step is lost: neighbouring numbers are thousands apart."""
+    return 1e20 + wave(x)
 
 
 def central_difference(f, x, h):
@@ -37,8 +45,13 @@ def points_and_steps(rng):
 
 
 def points(rng):
-    for x in rng.uniform(0.5, 1.5, size=3):
-        yield call(wave, float(x))
+    """high_wave first: there no difference, of whatever step, passes for a complex step."""
+    for f, x in zip((high_wave, wave, wave), rng.uniform(0.5, 1.5, size=3)):
+        yield call(f, float(x))
+
+
+def complex_step_of(h):
+    return lambda f, x: f(x + 1j * h).imag / h
 
 
 ITEMS = (
@@ -61,6 +74,14 @@ ITEMS = (
             Mistake(lambda f, x, h: f(x + h) - f(x - h) / 2 * h,
                     "Python divides before it subtracts: put the difference in brackets, "
                     "and 2 * h as well."),
+            Mistake(lambda f, x, h: (f(x + h) + f(x - h)) / (2 * h),
+                    "A slope is a difference of heights: f(x + h) minus f(x - h)."),
+            Mistake(lambda f, x, h: (f(x + h / 2) - f(x - h / 2)) / h,
+                    "This steps h / 2 to each side. Here h is the step to each side, so the two "
+                    "points are 2h apart."),
+            Mistake(lambda f, x, h: complex_step(f, x),
+                    "This is f'(x) itself, to many digits. A central difference with the given "
+                    "step h errs by about h^2: has another step been used?"),
         ),
         hints=("The slope between two points is the difference of heights over the distance.",
                "The points are x - h and x + h. How far apart are they?"),
@@ -69,21 +90,25 @@ ITEMS = (
         "0.2", "the complex step", 5,
         solution=complex_step,
         cases=points,
+        tolerance=1e-13,
         mistakes=(
-            Mistake(lambda f, x: f(x + 1e-30j).imag,
-                    "The imaginary part is h f'(x): divide it by h."),
-            Mistake(lambda f, x: f(x + 1e-30j) / 1e-30,
-                    "Take the imaginary part: only there does the derivative stand."),
-            Mistake(lambda f, x: f(x + 1e-30j).real / 1e-30,
-                    "The real part is f(x); the derivative stands in the imaginary part."),
-            Mistake(lambda f, x: f(x + 1e-30).imag / 1e-30,
-                    "The step must be imaginary: x + 1j * h. A real step of 1e-30 is lost in x, "
-                    "and nothing need be subtracted."),
+            *(Mistake(lambda f, x, h=h: f(x + 1j * h).imag,
+                      "The imaginary part is h f'(x): divide it by h.") for h in SHORT),
+            *(Mistake(lambda f, x, h=h: f(x + 1j * h) / h,
+                      "Take the imaginary part: only there does the derivative stand.")
+              for h in SHORT),
+            *(Mistake(lambda f, x, h=h: f(x + 1j * h).real / h,
+                      "The real part is f(x); the derivative stands in the imaginary part.")
+              for h in SHORT),
+            Mistake(lambda f, x: central_difference(f, x, 1e-5),
+                    "On 1e20 + e^x sin x a real step is lost, as in every difference. The step "
+                    "must be imaginary: x + 1j * h, and nothing need be subtracted."),
             Mistake(lambda f, x: f(1e-30j).imag / 1e-30,
                     "This is the derivative at 0: the step starts at x, so f gets x + 1j * h."),
-            Mistake(lambda f, x: f(x + 0.01j).imag / 0.01,
-                    "The formula is right, but the step is too long: the error left is of size "
-                    "h^2. Nothing is subtracted, so h may be as small as 1e-30."),
+            *(Mistake(complex_step_of(h),
+                      "The formula is right, but the step is too long: the error left is of size "
+                      "h^2. Nothing is subtracted, so h may be as small as 1e-30.")
+              for h in LONG),
         ),
         hints=("Python writes the imaginary unit 1j, and .imag takes the imaginary part.",
                "f(x + 1j * h) is f(x) + 1j * h * f'(x), up to terms of size h**2."),
@@ -113,6 +138,7 @@ ITEMS = (
             Mistake(lambda: ("unit", "factor"),
                     "With a wrong factor alone, measured / claimed would be one and the same "
                     "number in every entry. Print it."),
+            Mistake(lambda: ("missing term", "unit"), "The name comes first, then the fault."),
         ),
         hints=("Call check_gradients(forward, backward, x) for each of the three, and print the "
                "reports. A right gradient has an error near 1e-16.",
