@@ -147,8 +147,8 @@ CHECKS = {
     "a check with dout = ones": probe_of_ones_catches,
     "a look at the shapes": shapes_catch,
     "a falling loss": falling_loss_catches,
-    "a changed future token": _future_catches(1.0),
-    "a changed future token, at scores of any size": _future_catches(1000.0),
+    "a changed future token with small scores": _future_catches(1.0),
+    "a changed future token with scores of any size": _future_catches(1000.0),
 }
 
 

@@ -27,8 +27,8 @@ EXHIBITS = (
         inputs=lambda rng: call(*(rng.normal(size=(2, 3, 5, 4)) for _ in range(3))),
         breaks="a query whose allowed scores fall below -10,000 attends to the future instead. "
                "With smaller scores nothing shows: e^-10000 is rounded to 0.",
-        caught_by=("a changed future token, at scores of any size",),
-        missed_by=("the gradient check", "a check with dout = ones", "a changed future token",
-                   "a falling loss"),
+        caught_by=("a changed future token with scores of any size",),
+        missed_by=("the gradient check", "a check with dout = ones",
+                   "a changed future token with small scores", "a falling loss"),
     ),
 )

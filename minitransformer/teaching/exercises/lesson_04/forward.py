@@ -1,14 +1,12 @@
-"""Exercises of lesson 04: one head of attention, its masks, and its gradients."""
+"""Lesson 04's exercises on the way forward: one head of attention, and its masks."""
 
 import math
 
 import numpy as np
 
-from minitransformer.functional import (
-    attention_forward, causal_mask, softmax_backward, softmax_forward)
+from minitransformer.functional import causal_mask, softmax_forward
 from minitransformer.functional.attention import AttentionCache
-from minitransformer.functional.softmax import SoftmaxCache
-from minitransformer.teaching.exercise import Exercise, Mistake, Prediction, call, pair_exercise
+from minitransformer.teaching.exercise import Exercise, Mistake, Prediction, call
 
 
 def my_causal_attention_forward(q, k, v, *, causal=False):
@@ -36,24 +34,8 @@ def my_attention_forward(q, k, v, *, mask=None, causal=False):
     return weights @ v, AttentionCache(q, k, v, weights)
 
 
-def my_score_gradient():
-    """dweights = dout vᵀ; their mean under the weights is 1/2 * 0 + 1/2 * 6 = 3."""
-    weights, dweights = np.array([0, 0.5, 0.5]), np.array([2, 0, 6])
-    return weights * (dweights - weights @ dweights)                   # 0, -1.5, 1.5
-
-
-def my_attention_backward(dout, cache):
-    """dout (..., T, K) -> dq (..., T, K), dk (..., S, K), dv (..., S, K)."""
-    q, k, v, weights = cache
-    dv = weights.swapaxes(-1, -2) @ dout                               # (..., S, K)
-    dweights = dout @ v.swapaxes(-1, -2)                               # (..., T, S)
-    along = np.sum(dweights * weights, axis=-1, keepdims=True)         # (..., T, 1)
-    dscores = weights * (dweights - along) / math.sqrt(q.shape[-1])    # (..., T, S)
-    return dscores @ k, dscores.swapaxes(-1, -2) @ q, dv
-
-
 def forward_inputs(rng):
-    """One head, several heads, and float32; causal or not."""
+    """One head, several heads, and float32; causal or not; last, scores near 10^14."""
     def qkv(*leading, T, S, K):
         return rng.normal(size=(*leading, T, K)), *rng.normal(size=(2, *leading, S, K))
     yield call(*qkv(T=4, S=6, K=3))
@@ -61,24 +43,27 @@ def forward_inputs(rng):
     yield call(*qkv(T=4, S=6, K=3), causal=True)
     yield call(*qkv(2, 5, T=4, S=6, K=3), causal=True)
     yield call(*(x.astype(np.float32) for x in qkv(T=4, S=6, K=3)))
+    q, k, v = qkv(2, 5, T=6, S=6, K=3)
+    yield call(1e7 * q, 1e7 * k, v, causal=True)
 
 
 def masked_inputs(rng):
     """A padding mask, causality as well, and rows that may attend to nothing."""
-    yield from list(forward_inputs(rng))[:4]
+    *unmasked, large = forward_inputs(rng)
+    yield from unmasked
     padding = np.array([[True] * 6, [True, False, True, False, False, True]])[:, None, None]
     some = rng.random((4, 6)) < 0.5
     some[1], some[2] = True, False
-    for options in ({"mask": padding}, {"mask": padding, "causal": True}, {"mask": some}):
+    for options in ({"mask": padding, "causal": True}, {"mask": padding}, {"mask": some}):
         yield call(rng.normal(size=(2, 5, 4, 3)), *rng.normal(size=(2, 2, 5, 6, 3)), **options)
+    yield large
 
 
-def backward_inputs(rng):
-    """As many keys as queries first: there a forgotten transpose still has the right shape."""
-    for keys in (5, 7):
-        q = rng.normal(size=(2, 3, 5, 6))
-        yield call(q, *rng.normal(size=(2, 2, 3, keys, 6)), causal=True)
-    yield call(q, *rng.normal(size=(2, 2, 3, 7, 6)))
+def by_index(scores, triangle):
+    """scores with -inf by index, which fails with axes in front."""
+    scores = scores.copy()
+    scores[~triangle] = -np.inf
+    return scores
 
 
 def forward_mistake(*, scale=math.sqrt, axis=-1, transpose=None, hide=None, after=None):
@@ -88,7 +73,8 @@ def forward_mistake(*, scale=math.sqrt, axis=-1, transpose=None, hide=None, afte
         triangle = causal_mask(*scores.shape[-2:])
         if causal and not after:
             scores = hide(scores, triangle) if hide else np.where(triangle, scores, -np.inf)
-        weights = np.exp(scores - scores.max(axis=axis, keepdims=True))
+        with np.errstate(invalid="ignore"):
+            weights = np.exp(scores - scores.max(axis=axis, keepdims=True))
         weights = weights / weights.sum(axis=axis, keepdims=True)
         if causal and after:
             weights = after(weights, triangle)
@@ -96,7 +82,7 @@ def forward_mistake(*, scale=math.sqrt, axis=-1, transpose=None, hide=None, afte
     return forward
 
 
-def mask_mistake(*, allow=np.logical_and, hidden=-np.inf, repair=lambda *results: results):
+def mask_mistake(*, allow=np.logical_and, hidden=-np.inf, repair=None):
     """my_attention_forward with another rule for who may attend, or for empty rows."""
     def forward(q, k, v, *, mask=None, causal=False):
         scores = q @ k.swapaxes(-1, -2) / math.sqrt(q.shape[-1])
@@ -105,22 +91,16 @@ def mask_mistake(*, allow=np.logical_and, hidden=-np.inf, repair=lambda *results
         allowed = triangle if mask is None else allow(mask, triangle)
         with np.errstate(invalid="ignore"):
             weights, _ = softmax_forward(np.where(allowed, scores, hidden))
-        out, weights = repair(weights @ v, weights)
-        return out, AttentionCache(q, k, v, weights)
+        if repair:
+            weights = repair(weights, allowed)
+        return weights @ v, AttentionCache(q, k, v, weights)
     return forward
 
 
-def backward_mistake(*, dscores=None, dk=None, dv=None):
-    """my_attention_backward with one step replaced by a wrong one."""
-    def backward(dout, cache):
-        q, k, v, weights = cache
-        dweights = dout @ v.swapaxes(-1, -2)
-        scaled = softmax_backward(dweights, SoftmaxCache(weights)) / math.sqrt(q.shape[-1])
-        if dscores:
-            scaled = dscores(dweights, weights, math.sqrt(q.shape[-1]))
-        return (scaled @ k, dk(scaled, q) if dk else scaled.swapaxes(-1, -2) @ q,
-                dv(weights, dout) if dv else weights.swapaxes(-1, -2) @ dout)
-    return backward
+def only_out_mended(q, k, v, *, mask=None, causal=False):
+    """my_attention_forward with nan in the cache."""
+    out, cache = mask_mistake()(q, k, v, mask=mask, causal=causal)
+    return np.nan_to_num(out), cache
 
 
 ITEMS = (
@@ -132,7 +112,7 @@ ITEMS = (
                 "points ahead of the next, and e to that power is far ahead. Scaled, it is 0.25.",
     ),
     Exercise(
-        "4.2", "the forward of causal attention", 15,
+        "4.2", "the forward of causal attention", 12,
         solution=my_causal_attention_forward,
         cases=forward_inputs,
         results=("out", "cache"),
@@ -145,6 +125,10 @@ ITEMS = (
             Mistake(forward_mistake(after=lambda weights, triangle: weights * triangle),
                     "Masking after the softmax leaves the hidden keys in the denominator, so the "
                     "rows no longer add up to 1: mask the scores."),
+            Mistake(forward_mistake(hide=lambda scores, triangle: np.where(
+                        triangle, scores, -1e9)),
+                    "A finite number does not hide a key from a query whose other scores are "
+                    "lower still: put -np.inf."),
             Mistake(forward_mistake(hide=lambda scores, triangle: scores * triangle),
                     "A masked score of 0 is a score like any other, and e^0 is 1: "
                     "put -np.inf there."),
@@ -158,6 +142,13 @@ ITEMS = (
             Mistake(forward_mistake(scale=lambda K: np.sqrt(K)),
                     "np.sqrt(K) is a float64 number and lifts float32 arrays to float64: "
                     "use math.sqrt."),
+            Mistake(forward_mistake(hide=lambda scores, triangle: scores),
+                    "causal=True changes nothing: hide what causal_mask(T, S) forbids."),
+            Mistake(forward_mistake(hide=lambda scores, triangle: np.where(
+                        triangle, -np.inf, scores)),
+                    "The mask is turned round: True means that the query may attend."),
+            Mistake(forward_mistake(hide=by_index),
+                    "An index does not broadcast over the axes in front: np.where does."),
         ),
         hints=("Five steps: q @ kᵀ, divide, hide, softmax_forward (on the last axis), @ v.",
                "For any leading axes: k.swapaxes(-1, -2) is kᵀ, and `@` does the rest.",
@@ -170,17 +161,24 @@ ITEMS = (
         cases=masked_inputs,
         results=("out", "cache"),
         mistakes=(
-            Mistake(mask_mistake(repair=lambda out, weights: (np.nan_to_num(out), weights)),
+            Mistake(only_out_mended,
                     "The output is mended, but the weights in the cache still hold nan: mend the "
                     "weights, before @ v."),
             Mistake(mask_mistake(),
                     "A row whose scores are all -inf gives 0 / 0: find these rows with "
                     "np.any(..., axis=-1, keepdims=True) and give them the weight 0."),
+            *(Mistake(mask_mistake(hidden=-1e9, repair=repair),
+                      "A finite number does not hide a key from a query whose other scores are "
+                      "lower still: put -np.inf, and other scores only in empty rows.")
+              for repair in (np.multiply, lambda weights, allowed: np.where(
+                  np.any(allowed, axis=-1, keepdims=True), weights, 0.0))),
             Mistake(mask_mistake(hidden=-1e9),
                     "With a finite number instead of -inf, a row that may attend to nothing attends"
                     " to everything equally: it must give zeros."),
             Mistake(mask_mistake(allow=lambda mask, triangle: ~mask & triangle),
                     "The mask is turned round: True means that the query may attend."),
+            Mistake(mask_mistake(allow=lambda mask, triangle: triangle),
+                    "With causal=True, the mask is not used: combine the two with `&`."),
             Mistake(mask_mistake(allow=lambda mask, triangle: mask | triangle),
                     "A key must be allowed by the mask and by causality: `&`, not `|`."),
             Mistake(mask_mistake(allow=lambda mask, triangle: mask),
@@ -191,60 +189,5 @@ ITEMS = (
                "value a query.",
                "Give the empty rows finite scores before the softmax, and after it "
                "weights = np.where(empty, 0.0, weights)."),
-    ),
-    Exercise(
-        "4.4", "the gradient of three scores, by pencil", 10,
-        solution=my_score_gradient,
-        mistakes=(
-            Mistake(lambda: np.array([0.0, 0.0, 3.0]),
-                    "This is weights * dweights: subtract the row's weighted mean first."),
-            Mistake(lambda: np.array([-1.0, -3.0, 3.0]),
-                    "This is dweights minus their weighted mean: multiply each by its weight."),
-            Mistake(lambda: np.array([2.0, 0.0, 6.0]),
-                    "This is dweights: the softmax is still to be passed."),
-            Mistake(lambda: np.array([0.0, -1.5, 1.5]) / math.sqrt(2),
-                    "This is one step too far: asked is the gradient of the scaled scores."),
-            Mistake(lambda: softmax_backward(np.array([2.0, 0.0, 6.0]),
-                                             softmax_forward(np.array([2, 1, 1]) / 2 ** 0.5)[1]),
-                    "These are the weights without a mask, but `the` is hidden: its weight is 0."),
-        ),
-        hints=("Start forward: which weights does the row (-inf, 1, 1) / √2 give?",
-               "dweights has one number for each key: the dot product of dout with its value.",
-               "dscores = weights * (dweights - sum of weights * dweights)."),
-    ),
-    pair_exercise(
-        "4.5", "the backward of attention", 20,
-        forward=attention_forward,
-        solution=my_attention_backward,
-        names="q k v",
-        inputs=backward_inputs,
-        mistakes=(
-            Mistake(backward_mistake(dscores=lambda dp, p, root: p * (
-                        dp - (dp * p).sum(axis=-1, keepdims=True))),
-                    "The factor 1/√K is missing: it was there on the way forward, so it belongs "
-                    "to dq and to dk."),
-            Mistake(backward_mistake(dscores=lambda dp, p, root: dp * p / root),
-                    "The softmax moves all weights of a row at once: subtract the row's sum of "
-                    "dweights * weights."),
-            Mistake(backward_mistake(dscores=lambda dp, p, root: p * (
-                        dp - (dp * p).sum(axis=-1)) / root),
-                    "The row's sum needs keepdims=True, to be subtracted from its own row."),
-            Mistake(backward_mistake(dk=lambda dscores, q: dscores @ q),
-                    "dk sums over the queries t, the first index of dscores: transpose it."),
-            Mistake(backward_mistake(dv=lambda weights, dout: weights @ dout),
-                    "dv sums over the queries t, the first index of the weights: transpose them."),
-            Mistake(backward_mistake(dv=lambda weights, dout: weights.T @ dout),
-                    ".T turns round all four axes: swapaxes(-1, -2) exchanges the last two."),
-        ),
-        hints=("In code as on paper: dv, dweights, dscores, then dq and dk. For the transposes "
-               "use .swapaxes(-1, -2).",
-               "dweights = dout @ vᵀ, then softmax_backward(dweights, SoftmaxCache(weights)).",
-               "Divide dscores by √K once, before dq = dscores @ k and dk = dscoresᵀ @ q."),
-    ),
-    Prediction(
-        "4.6", "The article sets max_seq_len=5120 and nhead=8. One sentence of that length, one "
-        "layer, 4 bytes a number: how many megabytes (10^6 bytes) do the weights alone take?",
-        answer=8 * 5120 ** 2 * 4 / 1e6,
-        because="8 heads times 5120 queries times 5120 keys. The text itself takes 10 MB.",
     ),
 )
