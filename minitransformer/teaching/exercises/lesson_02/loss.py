@@ -79,6 +79,11 @@ def loss_mistake(reduce=average, losses=position_losses, logs=lambda logits, rig
     return forward
 
 
+def share(q):
+    """What label smoothing gives to every word, label_smoothing / V: the least of a row."""
+    return np.min(q, axis=-1, keepdims=True)
+
+
 def gradient_mistake(*, rows=lambda p, q, y: p - q, scale=lambda dout, counted, n:
                      dout * counted / n):
     """my_cross_entropy_backward with its rows or its scale replaced by wrong ones."""
@@ -106,6 +111,9 @@ ITEMS = (
                     "The sign: it is p - q. The loss grows when a wrong word's score rises."),
             Mistake(lambda: np.array([0.276, -0.488, -0.088]),
                     "Each word gets 0.3 / 3 = 0.1, not 0.3."),
+            Mistake(lambda: np.array([0.276, -0.788, -0.088]),             # q = [0.3, 1.0, 0.3]
+                    "Each word gets 0.3 / 3 = 0.1, not 0.3."),
+            Mistake(lambda: np.array([0.576, 0.212, 0.212]), "This is p: the gradient is p - q."),
             Mistake(lambda: np.array([0.1, 0.8, 0.1]), "This is q: the gradient is p - q."),
         ),
         hints=("First q: 0.7 for the right word, and 0.3 / 3 more for each of the three.",
@@ -124,6 +132,10 @@ ITEMS = (
                     "normalizer where it is given."),
             Mistake(loss_mistake(lambda x, counted, n: np.mean(x)),
                     "Positions whose target is ignore_index must add nothing to the sum."),
+            Mistake(loss_mistake(lambda x, counted, n: np.sum(x) / n),
+                    "Positions whose target is ignore_index must add nothing to the sum."),
+            Mistake(loss_mistake(lambda x, counted, n: np.sum(x * counted) / len(x)),
+                    "N counts positions along all axes of targets, not the rows of the first."),
             Mistake(loss_mistake(lambda x, counted, n: -average(x, counted, n)),
                     "The sign: log p is negative, the loss is -log p."),
             Mistake(loss_mistake(lambda x, counted, n: average(x, counted, n) / np.log(2)),
@@ -131,6 +143,9 @@ ITEMS = (
             Mistake(loss_mistake(losses=lambda logs, at, smoothing: position_losses(logs, at, 0)),
                     "label_smoothing is not used yet: mix in the mean of log_probs over the "
                     "words."),
+            Mistake(loss_mistake(losses=lambda logs, at, smoothing: position_losses(logs, at, 0)
+                                 - smoothing * np.mean(logs, axis=-1)),
+                    "The right word keeps 1 - label_smoothing: this factor is missing."),
             Mistake(loss_mistake(losses=lambda *given: position_losses(*given, spread=np.sum)),
                     "Each word gets label_smoothing / V: the mean over the words, not their sum."),
             Mistake(loss_mistake(lambda x, counted, n: average(x, counted, max(counted.sum(), 1))),
@@ -138,6 +153,8 @@ ITEMS = (
             Mistake(loss_mistake(logs=lambda logits, right: np.log(softmax_forward(logits)[0])),
                     "A probability has rounded to 0, and its logarithm is -inf: take "
                     "log_softmax_forward of the logits."),
+            Mistake(loss_mistake(logs=lambda logits, right: log_softmax_forward(logits)),
+                    "log_softmax_forward returns a pair: log_probs, _ = log_softmax_forward(...)."),
             Mistake(loss_mistake(lambda x, counted, n: average(x, counted, n * counted.any())),
                     "Where no position counts at all, N would be 0: divide by max(N, 1)."),
         ),
@@ -165,8 +182,16 @@ ITEMS = (
                     "counted needs a last axis to stand beside its rows: counted[..., None]."),
             Mistake(gradient_mistake(scale=lambda dout, counted, n: dout * counted / counted.size),
                     "N is the cache's normalizer, not the number of all positions."),
+            Mistake(gradient_mistake(scale=lambda dout, counted, n:
+                                     dout * counted / max(counted.sum(), 1)),
+                    "N is the cache's normalizer: the forward may have divided by another number "
+                    "than the count."),
             Mistake(gradient_mistake(rows=lambda p, q, y: p - y),
                     "label_smoothing is not used yet: subtract the smoothed q, not y."),
+            Mistake(gradient_mistake(rows=lambda p, q, y: p - q - (y.shape[-1] - 1) * share(q)),
+                    "Each word gets label_smoothing / V, not all of label_smoothing."),
+            Mistake(gradient_mistake(rows=lambda p, q, y: p - q + share(q)),
+                    "q must add up to 1: every word gets label_smoothing / V."),
             Mistake(gradient_mistake(rows=lambda p, q, y: -q),
                     "The p of p - q is missing: every word's score takes part in the sum."),
             Mistake(gradient_mistake(rows=lambda p, q, y: np.log(p) - q),
