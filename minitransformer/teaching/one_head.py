@@ -81,18 +81,18 @@ def one_head_backward(dlogits, cache):
     return {name: dparams[name] for name in ("bigram", "table", "q", "k", "v", "out")}
 
 
-def train_one_head(split, *, seed, d_model, block, batch, steps, lr, forward=one_head_forward,
-                   backward=one_head_backward):
+def train_one_head(split, *, seed, d_model, block, batch, steps, lr, init=one_head_init,
+                   forward=one_head_forward, backward=one_head_backward):
     """Train on split.train: params, the ids of every part as a TextSplit, and each step's loss.
 
     A step takes `batch` random pieces of `block` characters; its loss is in bits a character. The
-    step size falls linearly from lr to 0. forward, backward: another pair on the same params.
+    step size falls linearly from lr to 0. init, forward, backward: another model's.
     """
     tokenizer = CharacterTokenizer.from_texts(split)
     ids = split._replace(**{part: np.array(tokenizer.encode(text))
                             for part, text in split._asdict().items()})
     rng = np.random.default_rng(seed)
-    params = one_head_init(rng, vocab_size=tokenizer.vocab_size, d_model=d_model)
+    params = init(rng, vocab_size=tokenizer.vocab_size, d_model=d_model)
     optimizer = AdamW(params, lr=lr)
     losses = np.empty(steps)
     for step in range(steps):
