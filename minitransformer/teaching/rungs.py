@@ -1,5 +1,6 @@
 """The ladder's bars, from the bottom up: each a model of the next character, one idea better."""
 
+import functools
 import math
 
 import numpy as np
@@ -12,6 +13,7 @@ from minitransformer.functional import (
     log_softmax_forward,
 )
 from minitransformer.teaching.ladder import Rung
+from minitransformer.teaching.many_heads import many_heads_backward, many_heads_forward
 from minitransformer.teaching.one_head import bits_per_character, train_one_head
 
 
@@ -59,9 +61,22 @@ def one_head(split, *, seed, runs, **config):
     return np.mean(bits)
 
 
+def heads(split, *, seed, runs, n_heads, **config):
+    """one_head with as many parameters, its columns shared out to several heads: a mean of runs."""
+    forward = functools.partial(many_heads_forward, n_heads=n_heads)
+    bits = []
+    for run in range(runs):
+        params, ids, _ = train_one_head(split, seed=seed + run, **config, forward=forward,
+                                        backward=many_heads_backward)
+        bits.append(bits_per_character(params, ids.test, block=config["block"], forward=forward))
+    return np.mean(bits)
+
+
 RUNGS = [
     Rung("unigram", "02", unigram, {}),
     Rung("bigram", "02", bigram, {"lr": 30.0, "steps": 3000, "batch_size": 1000, "runs": 5}),
     Rung("one head", "04", one_head, {"d_model": 64, "block": 64, "batch": 32, "steps": 4000,
                                       "lr": 0.005, "runs": 5}),
+    Rung("heads", "05", heads, {"n_heads": 4, "d_model": 64, "block": 64, "batch": 32,
+                                "steps": 4000, "lr": 0.005, "runs": 5}),
 ]
