@@ -21,7 +21,7 @@ STEPS = 200
 
 @dataclass(frozen=True)
 class Exhibit:
-    """A faulty pair. Either forward or backward is wrong; the other one is the package's.
+    """A faulty pair: forward, backward, or what both of them use is wrong, the rest is right.
 
     inputs: rng -> call(...) for forward, all sizes different. training_inputs: the same for the
     checks that look at one training run (default: inputs), where sizes may coincide.
@@ -142,11 +142,22 @@ def _future_catches(size):
     return catches
 
 
+def shuffled_tokens_catch(exhibit):
+    """Whether attention knows an order: tokens that change places must take their outputs along."""
+    args, options = exhibit.inputs(np.random.default_rng(0))
+    options = options | {"causal": False}  # looking back is an order
+    order = np.random.default_rng(1).permutation(args[0].shape[-2])
+    before, _ = exhibit.forward(*args, **options)
+    after, _ = exhibit.forward(*(x[..., order, :] for x in args), **options)
+    return not np.allclose(before[..., order, :], after, rtol=1e-9, atol=1e-12)
+
+
 CHECKS = {
     "the gradient check": gradient_check_catches,
     "a check with dout = ones": probe_of_ones_catches,
     "a look at the shapes": shapes_catch,
     "a falling loss": falling_loss_catches,
+    "shuffled tokens": shuffled_tokens_catch,
     "a changed future token with small scores": _future_catches(1.0),
     "a changed future token with scores of any size": _future_catches(1000.0),
 }

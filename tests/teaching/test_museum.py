@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from minitransformer.functional import linear_backward
+from minitransformer.functional import (
+    attention_forward, linear_backward, merge_heads, split_heads)
 from minitransformer.teaching.museum import CHECKS, all_exhibits, exhibit
 
 EXHIBITS = all_exhibits()
@@ -44,6 +45,14 @@ def test_no_check_catches_a_right_backward(name):
 ])
 def test_every_check_catches_something(name, change):
     assert CHECKS[name](changed_linear(change))
+
+
+def test_shuffled_tokens_do_not_catch_right_heads():
+    def forward(q, k, v, *, n_heads, causal):
+        heads, _ = attention_forward(*(split_heads(x, n_heads) for x in (q, k, v)), causal=causal)
+        return merge_heads(heads), None
+    right = dataclasses.replace(exhibit("reshape_heads"), forward=forward)
+    assert not CHECKS["shuffled tokens"](right)
 
 
 def test_an_exhibit_is_shown_with_its_code():
