@@ -149,7 +149,8 @@ def main(arguments):
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted: the next start of run.py does this step again.\n")
         return 130
-    return hand_over([python, "-m", "minitransformer"] + arguments)
+    # UTF-8 also where it is not the system's habit (Windows): German letters go in and out.
+    return hand_over([python, "-X", "utf8", "-m", "minitransformer"] + arguments)
 
 
 if __name__ == "__main__":
