@@ -106,6 +106,8 @@ def _instead_of(statement, function, seen):
         parts = list(map(ast.unparse, statement.value.elts)) if isinstance(
             statement.value, ast.Tuple) else [value]
         for i, part in enumerate(parts):
+            if part == "None":
+                continue
             smaller = [*parts[:i], f"per_example({part}, {dout})", *parts[i + 1:]]
             yield ast.parse(f"return {', '.join(smaller)}").body
     header = _header(statement)

@@ -162,6 +162,12 @@ def test_a_float64_bias_does_not_lift_float32():
     assert out.dtype == cache.weights.dtype == np.float32
 
 
+def test_a_mask_may_be_a_list():
+    mask = [True, False, True, True, False, True, True]
+    out, _ = attention_forward(Q, KEYS, V, mask=mask)
+    assert np.array_equal(out, attention_forward(Q, KEYS, V, mask=np.array(mask))[0])
+
+
 def test_one_query_to_one_key():
     out, cache = attention_forward(Q[:, :, :1], KEYS[:, :, :1], V[:, :, :1])
     assert (cache.weights == 1).all()
@@ -186,6 +192,10 @@ def test_errors_at_the_door():
         attention_forward(Q, KEYS, V, mask=np.ones((S, T), bool))
     with pytest.raises(ValueError, match="does not broadcast"):
         attention_forward(Q, KEYS, V, mask=np.ones((3, B, H, T, S), bool))
+    with pytest.raises(ValueError, match=r"mask has shape \(1, 2, 6, 4, 7\), which does not"):
+        attention_forward(Q, KEYS, V, mask=np.ones((1, B, H, T, S), bool))
+    with pytest.raises(ValueError, match="6 query heads cannot share 0 key/value heads"):
+        attention_forward(Q, KEYS[:, :0], V[:, :0])
     with pytest.raises(ValueError, match=r"score_bias has shape \(4, 6\), which does not"):
         attention_forward(Q, KEYS, V, score_bias=np.ones((T, S - 1)))
     with pytest.raises(ValueError, match=r"q has shape \(6, 4, 5\), expected \(B, H, T, K\)"):

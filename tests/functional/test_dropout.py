@@ -36,6 +36,25 @@ def test_a_given_mask_is_used_and_nothing_is_drawn():
     assert np.array_equal(dropout_backward(np.ones_like(X), cache), 2.0 * keep)
 
 
+def test_nothing_is_drawn_when_nothing_is_dropped():
+    rng = np.random.default_rng(1)
+    for options in ({"rate": 0.0, "rng": None}, {"rate": 0.0, "rng": rng},
+                    {"rate": 0.4, "rng": rng, "training": False}):
+        assert dropout_forward(X, **options)[0] is X
+    assert rng.random() == np.random.default_rng(1).random()
+
+
+def test_a_value_is_kept_with_probability_one_minus_rate_exactly():
+    class Evenly:
+        """Draws each multiple of 1/8 in 0 <= u < 1 once."""
+
+        def random(self, shape, dtype):
+            return np.arange(8, dtype=dtype).reshape(shape) / 8
+
+    out, _ = dropout_forward(np.ones((2, 4)), rate=0.25, rng=Evenly())
+    assert np.count_nonzero(out) == 6 and out.sum() == 8
+
+
 def test_the_generator_moves_on():
     rng = np.random.default_rng(1)
     first, _ = dropout_forward(X, rate=0.5, rng=rng)

@@ -39,7 +39,9 @@ def test_result_is_not_a_view_of_the_table():
 
 def test_lists_and_single_ids_and_none_at_all():
     table = np.arange(6.0).reshape(3, 2)
-    assert embedding_forward(table, ids=[2, 0])[0].tolist() == [[4, 5], [0, 1]]
+    out, cache = embedding_forward(table, ids=[2, 0])
+    assert out.tolist() == [[4, 5], [0, 1]]
+    assert embedding_backward(out, cache).tolist() == [[0, 1], [0, 0], [4, 5]]
     out, cache = embedding_forward(table, ids=np.array(1))
     assert out.tolist() == [2, 3]
     assert embedding_backward(np.array([5.0, 7]), cache).tolist() == [[0, 0], [5, 7], [0, 0]]

@@ -24,6 +24,11 @@ def test_each_is_the_transpose_of_the_other():
                       rtol=1e-13)
 
 
+def test_one_head_is_the_whole_width():
+    x = np.random.default_rng(0).normal(size=(2, 5, 12))
+    assert np.array_equal(split_heads(x, 1)[:, 0], x)
+
+
 def test_wrong_shapes_are_named():
     with pytest.raises(ValueError, match="d_model 12 is not divisible by n_heads 5"):
         split_heads(np.ones((2, 5, 12)), 5)

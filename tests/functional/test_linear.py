@@ -52,6 +52,8 @@ def test_one_vector_without_rows():
 
 def test_wrong_shapes_are_named():
     x = np.ones((2, 3))
+    with pytest.raises(ValueError, match=r"w has shape \(3,\), expected \(D, E\)"):
+        linear_forward(x, np.ones(3))
     with pytest.raises(ValueError, match=r"x has shape \(2, 3\), expected \(..., 4\) = \(... D\)"):
         linear_forward(x, np.ones((4, 5)))
     with pytest.raises(ValueError, match=r"b has shape \(3,\), expected \(4,\) = \(E\)"):

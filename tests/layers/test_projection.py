@@ -23,6 +23,12 @@ def test_init_without_bias_and_in_another_dtype():
     assert list(params) == ["w"] and params["w"].dtype == np.float64
 
 
+def test_without_bias_no_gradient_for_one():
+    out, cache = projection_forward({"w": np.ones((2, 3))}, np.ones((4, 2)))
+    dparams, _ = projection_backward(out, cache)
+    assert list(dparams) == ["w"]
+
+
 def test_value_and_gradient():
     params = {"w": np.array([[1.0, 2, 3], [4, 5, 6]]), "b": np.array([10.0, 20, 30])}
     out, cache = projection_forward(params, np.array([[1.0, -1]]))
