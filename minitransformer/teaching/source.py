@@ -12,8 +12,9 @@ def show_source(*functions):
 
     Jupyter shows it as highlighted code under its file and line; print() gives plain text.
     The comment lines standing directly above a function belong to it: they derive a backward.
+    Of a decorated function (one that remembers its results) the function itself is shown.
     """
-    return Source(functions)
+    return Source([inspect.unwrap(function) for function in functions])
 
 
 class Source:

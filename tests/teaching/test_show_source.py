@@ -1,6 +1,7 @@
 """show_source shows a function with its derivation, its file and its line."""
 
-from minitransformer.functional import softmax_backward, softmax_forward
+from minitransformer.functional import (
+    sinusoidal_positions, softmax_backward, softmax_forward)
 from minitransformer.teaching.source import show_source
 
 
@@ -21,6 +22,12 @@ def test_a_pair_is_shown_together_in_markdown():
     text = show_source(softmax_forward, softmax_backward)._repr_markdown_()
     assert text.count("```python") == 2
     assert text.index("def softmax_forward") < text.index("def softmax_backward")
+
+
+def test_a_function_that_remembers_its_results_is_shown():
+    text = repr(show_source(sinusoidal_positions))
+    assert text.startswith("# minitransformer/functional/position.py, line ")
+    assert "def sinusoidal_positions(max_seq_len, d_model):" in text
 
 
 def test_a_function_from_elsewhere_shows_no_path(tmp_path):
