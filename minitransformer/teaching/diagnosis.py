@@ -52,6 +52,8 @@ def explain(name, given, expected, sizes, tolerance):
     given, expected = np.asarray(given), np.asarray(expected)
     if given.dtype == object:
         return f"{name} is not an array of numbers, but {type(given.flat[0]).__name__}."
+    if sizes is None and given.dtype.kind in "iu" and expected.dtype.kind == "f":
+        given = given.astype(expected.dtype)  # typed in by hand: 1 means 1.0
     if given.shape != expected.shape:
         return _shape_words(name, given, expected, tolerance)
     if words := _dtype_words(name, given, expected):

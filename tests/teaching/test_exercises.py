@@ -169,6 +169,13 @@ def test_a_plain_value_is_checked_and_never_told():
     assert judge(PLAIN, 5) == "is not right yet. The answer is not right."
 
 
+def test_whole_numbers_typed_in_by_hand_are_as_good_as_decimals():
+    item = Exercise("0.9", "three numbers", 1, lambda: np.array([1.0, 0.0, -1.0]), mistakes=(),
+                    hints=())
+    assert judge(item, np.array([1, 0, -1])) == "is right."
+    assert "wrong in 1 of 3" in judge(item, np.array([1, 0, 1]))
+
+
 def test_hints_come_one_at_a_time(capsys, monkeypatch):
     monkeypatch.setattr(exercise, "hints_given", {})
     hints = find("0.1", Exercise).hints

@@ -94,6 +94,10 @@ ITEMS = (
             Mistake(lambda x, n_heads: x.reshape(*x.shape[:2], -1, n_heads).transpose(0, 3, 1, 2),
                     "Head h holds every H-th column. It should hold K neighbours: reshape to "
                     "(B, T, H, K), with H before K."),
+            Mistake(lambda x, n_heads: x.swapaxes(1, 2).reshape(x.shape[0], n_heads, -1,
+                                                                x.shape[1]),
+                    "The right numbers, but the axes stand as (B, H, K, T): exchange the last "
+                    "two."),
             Mistake(lambda x, n_heads: np.array(np.split(x, n_heads, axis=-1)),
                     "The axis of the heads stands first. It belongs behind the batch: "
                     "np.stack(..., axis=1)."),
@@ -113,6 +117,9 @@ ITEMS = (
             Mistake(reshape_merge,
                     "The shape is right, the numbers are not: before T and D can be formed, the "
                     "axes H and T must be exchanged."),
+            Mistake(lambda x: x.reshape(x.shape[0], -1, x.shape[2]).swapaxes(1, 2),
+                    "This reshape joins H and K across T, which stands between them: first "
+                    "exchange the axes H and T, then reshape."),
             Mistake(lambda x: x.swapaxes(1, 2),
                     "The axes are exchanged. Now join the last two, H and K, with reshape."),
             Mistake(lambda x: x.transpose(0, 2, 3, 1).reshape(x.shape[0], x.shape[2], -1),
@@ -135,6 +142,8 @@ ITEMS = (
                     "Splitting by reshape alone mixes the tokens: use split_heads."),
             Mistake(forward_mistake(merge=reshape_merge),
                     "Merging by reshape alone mixes the tokens: use merge_heads."),
+            Mistake(forward_mistake(split=lambda x, n_heads: split_heads(x, 1)),
+                    "This is one wide head: n_heads is not used."),
             Mistake(forward_mistake(sources=lambda x, memory: (x, x, x)),
                     "The memory is not used: keys and values come from it."),
             Mistake(forward_mistake(sources=lambda x, memory: (memory, x, x)),
