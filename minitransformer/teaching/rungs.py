@@ -15,6 +15,7 @@ from minitransformer.functional import (
 from minitransformer.teaching.ladder import Rung
 from minitransformer.teaching.many_heads import many_heads_backward, many_heads_forward
 from minitransformer.teaching.one_head import bits_per_character, train_one_head
+from minitransformer.teaching.window import train_window, window_bits_per_character
 
 
 def unigram(split, *, seed):
@@ -52,6 +53,15 @@ def bigram(split, *, seed, lr, steps, batch_size, runs):
     return np.mean([one_run(seed + run) for run in range(runs)])
 
 
+def window(split, *, seed, runs, **config):
+    """A small network that sees the last few characters, trained by SGD: a mean of runs."""
+    bits = []
+    for run in range(runs):
+        params, ids, _ = train_window(split, seed=seed + run, **config)
+        bits.append(window_bits_per_character(params, ids.test, window=config["window"]))
+    return np.mean(bits)
+
+
 def one_head(split, *, seed, runs, **config):
     """The bigram table and one causal attention head, trained together: a mean of runs."""
     bits = []
@@ -75,6 +85,8 @@ def heads(split, *, seed, runs, n_heads, **config):
 RUNGS = [
     Rung("unigram", "02", unigram, {}),
     Rung("bigram", "02", bigram, {"lr": 30.0, "steps": 3000, "batch_size": 1000, "runs": 5}),
+    Rung("window", "03", window, {"window": 4, "d_model": 16, "d_ff": 256, "batch": 256,
+                                  "steps": 8000, "lr": 1.0, "runs": 5}),
     Rung("one head", "04", one_head, {"d_model": 64, "block": 64, "batch": 32, "steps": 4000,
                                       "lr": 0.005, "runs": 5}),
     Rung("heads", "05", heads, {"n_heads": 4, "d_model": 64, "block": 64, "batch": 32,
