@@ -136,9 +136,12 @@ def train_translator(folder, *, steps=None, seed=0, pairs_file=None, resume=Fals
 
     folder receives translator.npz and what a Trainer writes: checkpoint.npz, log.csv, loss.png.
     steps: None for as many as the number words need.
-    Raises KeyboardInterrupt, like the Trainer, after all of that is written.
+    Raises ValueError for fewer than one step; KeyboardInterrupt, like the Trainer, after all of
+    that is written.
     """
     folder, steps = Path(folder), STEPS if steps is None else steps
+    if steps < 1:
+        raise ValueError(f"steps is {steps}, expected at least 1")
     pairs = split_pairs(read_pairs(pairs_file)) if pairs_file else number_word_pairs()
     # The vocabulary is that of all parts, so that a rare word cannot stop the test at its end.
     translator = Translator.untrained([pair for part in pairs for pair in part], seed=seed)

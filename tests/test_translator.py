@@ -13,6 +13,7 @@ from minitransformer.translator import (
     number_word_pairs,
     split_pairs,
     train,
+    train_translator,
 )
 
 PAIRS = [("one", "eins"), ("two", "zwei"), ("forty-two", "zweiundvierzig")]
@@ -78,3 +79,10 @@ def test_the_cross_attention_picture_shows_each_step_and_word(tmp_path):
     np.testing.assert_allclose(weights.sum(axis=-1), 1, rtol=1e-5)
     draw_cross_attention(translator, "forty-two", "zweiundvierzig", tmp_path / "a.png")
     assert (tmp_path / "a.png").stat().st_size > 5000
+
+
+@pytest.mark.parametrize("steps", [0, -3])
+def test_a_run_without_a_step_is_refused_before_it_writes(tmp_path, steps):
+    with pytest.raises(ValueError, match=f"steps is {steps}, expected at least 1"):
+        train_translator(tmp_path / "run", steps=steps)
+    assert not (tmp_path / "run").exists()
