@@ -80,6 +80,14 @@ def gradient_check_catches(exhibit):
     return not report.passed(1e-12)
 
 
+def gradient_check_at_gain_one_catches(exhibit):
+    """The gradient check of x, gain and bias on a new layer, where every gain is 1."""
+    (x, gain, bias), options = exhibit.inputs(np.random.default_rng(0))
+    report = check_gradients(exhibit.forward, exhibit.backward, x, np.ones_like(gain), bias,
+                             options=options)
+    return not report.passed(1e-12)
+
+
 def probe_of_ones_catches(exhibit):
     """The gradient of out.sum(), compared in absolute terms: a check with dout = ones."""
     args, options = exhibit.inputs(np.random.default_rng(0))
@@ -154,6 +162,7 @@ def shuffled_tokens_catch(exhibit):
 
 CHECKS = {
     "the gradient check": gradient_check_catches,
+    "the gradient check with a gain of ones": gradient_check_at_gain_one_catches,
     "a check with dout = ones": probe_of_ones_catches,
     "a look at the shapes": shapes_catch,
     "a falling loss": falling_loss_catches,

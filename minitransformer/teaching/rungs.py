@@ -14,6 +14,7 @@ from minitransformer.functional import (
 )
 from minitransformer.teaching.ladder import Rung
 from minitransformer.teaching.many_heads import many_heads_backward, many_heads_forward
+from minitransformer.teaching.normed_head import NORMED_HEAD, normed_head_forward
 from minitransformer.teaching.one_head import bits_per_character, train_one_head
 from minitransformer.teaching.window import train_window, window_bits_per_character
 
@@ -82,6 +83,16 @@ def heads(split, *, seed, runs, n_heads, **config):
     return np.mean(bits)
 
 
+def norm(split, *, seed, runs, **config):
+    """one_head with its rows normalized before the head reads them: a mean of runs."""
+    bits = []
+    for run in range(runs):
+        params, ids, _ = train_one_head(split, seed=seed + run, **config, **NORMED_HEAD)
+        bits.append(bits_per_character(params, ids.test, block=config["block"],
+                                       forward=normed_head_forward))
+    return np.mean(bits)
+
+
 RUNGS = [
     Rung("unigram", "02", unigram, {}),
     Rung("bigram", "02", bigram, {"lr": 30.0, "steps": 3000, "batch_size": 1000, "runs": 5}),
@@ -91,4 +102,6 @@ RUNGS = [
                                       "lr": 0.005, "runs": 5}),
     Rung("heads", "05", heads, {"n_heads": 4, "d_model": 64, "block": 64, "batch": 32,
                                 "steps": 4000, "lr": 0.005, "runs": 5}),
+    Rung("norm", "06", norm, {"d_model": 64, "block": 64, "batch": 32, "steps": 4000,
+                              "lr": 0.01, "runs": 5}),
 ]
