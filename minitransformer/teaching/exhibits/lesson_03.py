@@ -20,7 +20,8 @@ EXHIBITS = (
         forward=embedding_forward,
         backward=embedding_backward_last_id_wins,
         fault=embedding_backward_last_id_wins,
-        inputs=lambda rng: call(rng.normal(size=(5, 3)), ids=np.array([[4, 1, 1, 0], [1, 3, 4, 4]])),
+        inputs=lambda rng: call(rng.normal(size=(5, 3)),
+                                ids=np.array([[4, 1, 1, 0], [1, 3, 4, 4]])),
         breaks="of all places with the same id only the last one counts. The more frequent a word, "
                "the more of its gradient is lost; a word that occurs once keeps all of it.",
         caught_by=("the gradient check", "a check with dout = ones"),

@@ -92,7 +92,8 @@ ITEMS = (
                     "mat has the id 4 and dog 5; sat and on, which do not occur, get zeros."),
         ),
         hints=("Write under each word of the sentence its id: 0 1 0 4 0 5.",
-               "Row 0 of dtable is the sum of dout[0], dout[2] and dout[4]. Which rows get nothing?"),
+               "Row 0 of dtable is the sum of dout[0], dout[2] and dout[4]. Which rows get "
+               "nothing?"),
     ),
     pair_exercise(
         "3.3", "the backward of an embedding", 8,
@@ -113,8 +114,8 @@ ITEMS = (
                     / np.maximum(scatter(*cache, 1.0), 1.0),
                     "The uses of a row add: it is their sum, not their mean."),
             Mistake(lambda dout, cache: np.eye(len(cache[1]))[cache[0]] @ dout,
-                    "The one-hot array has a row for each place in the text: it must be transposed, "
-                    "to sum over the places."),
+                    "The one-hot array has a row for each place in the text: it must be "
+                    "transposed, to sum over the places."),
             Mistake(lambda dout, cache: np.eye(len(cache[1]))[cache[0]].T @ dout,
                     "ids may have several axes: flatten ids and dout first, and then the product "
                     "of the transposed one-hot array with dout fits."),

@@ -161,7 +161,7 @@ ITEMS = (
         "3.8", "One character before: 3.4 bits per character. Four characters, after 1000 steps: "
         "how many?",
         answer=2.6,
-        because="That is on the Python manual of one version; yours may differ by a few hundredths. "
-                "The three older characters save 0.8 bits, most of it the first of them.",
+        because="On another version of the manual it may be a few hundredths more or less. The "
+                "three older characters save 0.8 bits, most of it the first of them.",
     ),
 )
