@@ -97,8 +97,11 @@ def _build_words(names, given, expected):
     elif not isinstance(given, (tuple, list)) or len(given) != len(names):
         return f"Expected {len(names)} results ({', '.join(names)}), got {_kind_words(given)}."
     for name, mine, right in zip(names, given, expected):
-        if dict(named_leaves(mine, name)).keys() != dict(named_leaves(right, name)).keys():
-            return f"{name} is {_kind_words(mine)}, expected {_kind_words(right)}."
+        inside, wanted = dict(named_leaves(mine, name)), dict(named_leaves(right, name))
+        if inside.keys() != wanted.keys():
+            missing = [leaf for leaf in wanted if leaf not in inside]
+            lacks = f" It lacks {missing[0]}." if missing and isinstance(mine, dict) else ""
+            return f"{name} is {_kind_words(mine)}, expected {_kind_words(right)}.{lacks}"
 
 
 def _kind_words(value):

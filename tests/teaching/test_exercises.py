@@ -154,6 +154,14 @@ def test_a_result_of_another_build_is_named(dw, words):
     assert judge(item, lambda x: (x + 1, dw)) == f"is not right yet. {words}"
 
 
+def test_what_a_tree_lacks_is_named():
+    item = Exercise("0.9", "a tree", 1, lambda x: {"up": {"w": x}, "down": {"w": 2 * x}},
+                    mistakes=(), hints=(), results=("dparams",),
+                    cases=lambda rng: [call(rng.normal(size=3))])
+    verdict = judge(item, lambda x: {"up": {"w": x}, "down": 2 * x})
+    assert "dparams is a dict of 2, expected a dict of 2. It lacks dparams.down.w." in verdict
+
+
 def plain_value():
     """2: the second is wrong."""
     return 2
