@@ -12,6 +12,12 @@ from minitransformer.functional import (
     linear_forward,
     log_softmax_forward,
 )
+from minitransformer.teaching.causal_blocks import (
+    BlockConfig,
+    causal_blocks_backward,
+    causal_blocks_forward,
+    causal_blocks_init,
+)
 from minitransformer.teaching.ladder import Rung
 from minitransformer.teaching.many_heads import many_heads_backward, many_heads_forward
 from minitransformer.teaching.normed_head import NORMED_HEAD, normed_head_forward
@@ -93,6 +99,23 @@ def norm(split, *, seed, runs, **config):
     return np.mean(bits)
 
 
+def blocks(split, *, seed, runs, n_layers, n_heads, d_ff, **config):
+    """The bigram table and a stack of causal blocks, trained together: a mean of runs."""
+    block_config = BlockConfig(config["d_model"], n_heads, d_ff)
+    forward = functools.partial(causal_blocks_forward, config=block_config)
+
+    def init(rng, *, vocab_size, d_model):
+        return causal_blocks_init(rng, vocab_size=vocab_size, n_layers=n_layers,
+                                  config=block_config)
+
+    bits = []
+    for run in range(runs):
+        params, ids, _ = train_one_head(split, seed=seed + run, **config, init=init,
+                                        forward=forward, backward=causal_blocks_backward)
+        bits.append(bits_per_character(params, ids.test, block=config["block"], forward=forward))
+    return np.mean(bits)
+
+
 RUNGS = [
     Rung("unigram", "02", unigram, {}),
     Rung("bigram", "02", bigram, {"lr": 30.0, "steps": 3000, "batch_size": 1000, "runs": 5}),
@@ -104,4 +127,7 @@ RUNGS = [
                                 "steps": 4000, "lr": 0.005, "runs": 5}),
     Rung("norm", "06", norm, {"d_model": 64, "block": 64, "batch": 32, "steps": 4000,
                               "lr": 0.01, "runs": 5}),
+    Rung("blocks", "07", blocks, {"n_layers": 2, "n_heads": 4, "d_ff": 256, "d_model": 64,
+                                  "block": 64, "batch": 32, "steps": 2000, "lr": 0.006,
+                                  "runs": 3}),
 ]
