@@ -109,6 +109,12 @@ def test_every_dropout_site_has_a_mask_of_its_own():
     factors = dropout_factors(cache)
     assert len(factors) == 2 + 2 * 2 + 2 * 3  # two embeddings, two encoder and decoder blocks
     assert len({factor.tobytes() for factor in factors}) == len(factors)
+    # Layers count on from the encoder to the decoder: an embedding, then its blocks, each.
+    keys = [(0, 0), *[(1 + i, site) for i in range(2) for site in range(2)],
+            (3, 0), *[(4 + i, site) for i in range(2) for site in range(3)]]
+    for factor, key in zip(factors, keys, strict=True):
+        drawn = np.random.default_rng([3, 7, *key]).random(factor.shape, dtype=np.float32)
+        assert np.array_equal(factor != 0, drawn >= 0.4)
     _, cache = forward()
     assert dropout_factors(cache) == [None] * len(factors)
 
@@ -121,6 +127,19 @@ def test_cross_attention_reads_no_padding():
         padded = np.broadcast_to((SRC == 0)[:, None, None, :], weights.shape)
         assert not weights[padded].any()
         np.testing.assert_allclose(weights.sum(axis=-1), 1, rtol=1e-13)
+
+
+def test_self_attention_reads_no_padding_and_no_future():
+    _, forward = make()
+    tgt = np.array([[1, 4, 0, 9, 6], [1, 0, 3, 0, 0], [1, 5, 5, 7, 0]])  # in the middle too
+    _, cache = forward(tgt=tgt)
+    for blocks, ids in ((cache.encoder.blocks, SRC), (cache.decoder.blocks, tgt)):
+        for block in blocks:
+            attention = block.attention if ids is SRC else block.self_attention
+            seen = np.broadcast_to((ids != 0)[:, None, :], (3, ids.shape[1], ids.shape[1]))
+            seen = seen if ids is SRC else np.tril(seen)
+            assert np.array_equal(attention.attention.weights > 0,
+                                  np.broadcast_to(seen[:, None], (3, 3, *seen.shape[1:])))
 
 
 @pytest.mark.parametrize("tied", ["output", "all"])
@@ -170,7 +189,7 @@ def test_errors_at_the_door():
         forward(SRC * 1.0, TGT)
 
 
-def test_a_source_that_is_not_the_memorys_is_refused():
+def test_what_does_not_fit_the_memory_is_refused():
     sizes = {"src_vocab_size": 10, "tgt_vocab_size": 10, "d_model": 12, "n_heads": 3, "d_ff": 9,
              "n_layers": 1}
     config = EncoderDecoderConfig(**sizes)
@@ -179,5 +198,9 @@ def test_a_source_that_is_not_the_memorys_is_refused():
     for src in (SRC[:1], SRC[:, :1]):  # as masks, both would broadcast
         with pytest.raises(ValueError, match=r"src has shape .*, expected \(3, 6\) = \(B S\)"):
             decoder_forward(params["decoder"], memory, tgt=TGT, src=src, config=config)
+    with pytest.raises(ValueError, match=r"tgt has shape \(2, 5\), expected \(3, T\)"):
+        decoder_forward(params["decoder"], memory, tgt=TGT[:2], src=SRC, config=config)
+    with pytest.raises(ValueError, match="tgt holds the id 10"):
+        decoder_forward(params["decoder"], memory, tgt=TGT + 1, src=SRC, config=config)
     with pytest.raises(ValueError, match=r"x has shape \(3, 6, 11\), expected \(..., 12\)"):
         decoder_forward(params["decoder"], memory[..., :11], tgt=TGT, src=SRC, config=config)

@@ -64,6 +64,11 @@ def test_a_configuration_does_not_change():
         EncoderDecoderConfig(10, 11).d_model = 4
 
 
+def test_a_configuration_is_checked_when_made():
+    with pytest.raises(ValueError, match="norm is 'nonsense', expected one of: layer, "):
+        EncoderDecoderConfig(10, 11, norm="nonsense")
+
+
 def test_one_shared_table_needs_one_vocabulary():
     with pytest.raises(ValueError, match="src_vocab_size is 10 and tgt_vocab_size 11"):
         EncoderDecoderConfig(10, 11, tied_embeddings="all")
@@ -152,6 +157,12 @@ def test_training_changes_no_parameter_by_itself():
     model.loss_and_grads(batch, dropout_seed=(0, 0))
     model.loss(batch)
     assert all(np.array_equal(x, before[name]) for name, x in tree_items(model.params))
+
+
+def test_sources_may_be_lists():
+    model = make_model()
+    assert model.generate([[3, 5]], max_new_tokens=3) == model.generate(np.array([[3, 5]]),
+                                                                        max_new_tokens=3)
 
 
 def test_summary_names_every_array_with_shape_and_count():
