@@ -67,7 +67,7 @@ def test_only_arrays_of_the_same_shape_stand_for_each_other(planted):
 @ON_LINUX
 @pytest.mark.slow
 @pytest.mark.parametrize("arguments", [
-    ("--sample", "100"),                     # `python tests/plant_faults.py` plants them all
+    ("--sample", "300"),                     # `python tests/plant_faults.py` plants them all
     ("--equivalent", "functional/residual.py", "layers/tied_embeddings.py")])
 def test_planted_faults_are_noticed_unless_they_change_nothing(arguments):
     result = subprocess.run([sys.executable, str(TOOL), *arguments], capture_output=True,
