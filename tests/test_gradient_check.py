@@ -174,3 +174,18 @@ def test_an_unknown_method_is_refused():
     with pytest.raises(ValueError, match='method is \'magic\', expected "complex", "central" or '
                                          '"directional"'):
         check_product(method="magic")
+
+
+def test_the_cotangent_is_not_the_input_that_the_same_seed_would_draw():
+    def doubling_forward(x):
+        return 2 * x, None
+
+    seen = []
+
+    def doubling_backward(dout, cache):
+        seen.append(dout)
+        return 2 * dout
+
+    x = np.random.default_rng(3).normal(size=(4, 5))
+    check_gradients(doubling_forward, doubling_backward, x, seed=3)
+    assert not np.allclose(seen[0], x)
