@@ -113,8 +113,8 @@ def train(translator, pairs, *, steps, seed=0, **others):
     others: further keywords of the Trainer, such as run_dir, resume and evaluate_every.
     """
     model = translator.model
-    # Not by length: after 150 steps of fair samples nine in ten validation numbers were right, after
-    # 150 steps of equally long ones half, and a step takes only a third longer.
+    # Not by length: after 150 steps of fair samples nine in ten validation numbers were right,
+    # after 150 steps of equally long ones half, and a step takes only a third longer.
     stream = BatchStream(translator.encode(pairs.train), batch_size=BATCH_SIZE, seed=seed,
                          by_length=False)
     trainer = Trainer(
