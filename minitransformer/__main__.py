@@ -3,9 +3,9 @@
 import os
 import sys
 
-# One thread for matrix products, unless the user says otherwise: at this project's sizes a second
-# gains little, and beside other busy programs the threads wait for each other: twenty times slower
-# was measured. OpenBLAS reads this when numpy is loaded, so it stands above the import.
+# One thread for matrix products, unless the user says otherwise: at the translator's sizes a second
+# saves a fifth of the time on an idle machine, and beside other busy programs the two wait for each
+# other, ten times slower. OpenBLAS reads this when numpy is loaded, so it stands above the import.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from minitransformer.cli import main  # noqa: E402
