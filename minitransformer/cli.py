@@ -102,7 +102,7 @@ def add_seed(parser):
 
 
 def tour(arguments):
-    """Prove every gradient, train a translator, show what it learned (four minutes)."""
+    """Prove every gradient, train a translator, show what it learned: two minutes."""
     in_project("lessons")
     from minitransformer.tour import run_tour
 
