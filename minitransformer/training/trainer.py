@@ -71,8 +71,9 @@ class Trainer:
         if resume:
             self._resume()
         elif self.run_dir and self.checkpoint.exists():
-            raise CheckpointError(f"{self.run_dir} already holds a run: resume=True continues it; "
-                                  f"for a new one give another folder, or delete this one")
+            raise CheckpointError(f"{self.run_dir} already holds a run: resume=True (--resume) "
+                                  "continues it; for a new one give another folder, or delete "
+                                  "this one")
         self.log = RunLog(self.run_dir and self.run_dir / "log.csv", last_step=self.step)
 
     @property
