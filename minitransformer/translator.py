@@ -37,7 +37,8 @@ class Pairs(NamedTuple):
 
 def number_word_pairs():
     """20,000 numbers below one million to learn from, 500 to validate on and 500 to test on."""
-    return Pairs(*map(number_pairs, split_numbers(validation=HELD_OUT, test=HELD_OUT)))
+    return Pairs(*map(number_pairs, split_numbers(
+        train=20_000, validation=HELD_OUT, test=HELD_OUT, round_numbers=2_500)))
 
 
 def split_pairs(pairs, *, seed=0):

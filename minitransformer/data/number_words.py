@@ -87,25 +87,32 @@ class NumberSplit(NamedTuple):
     test: np.ndarray
 
 
-def split_numbers(*, train=20_000, validation=500, test=500, seed=0):
+def split_numbers(*, train=20_000, validation=500, test=500, round_numbers=0, seed=0):
     """Draw so many distinct numbers for each part, reproducibly.
 
     Test and validation are drawn uniformly from all numbers below one million, so nine in ten have
     six digits. So are three in four of the training numbers; the others have a logarithm drawn
     uniformly, because a uniform draw of 20,000 holds about twenty numbers below 1000 and
-    "one hundred and one" must be learned too. Raises ValueError for more numbers than there are.
+    "one hundred and one" must be learned too. round_numbers: so many training numbers more are
+    drawn with one to five zeros at the end (equal ones count once), since of a uniform draw one in
+    a thousand ends with the word "thousand". Raises ValueError for more numbers than there are.
     """
     sizes = {"train": train, "validation": validation, "test": test}
     if min(sizes.values()) < 1 or sum(sizes.values()) > LIMIT:
         raise ValueError(f"cannot split {LIMIT} numbers into {sizes}: each part needs at least "
                          f"one, and together they must fit")
+    if not 0 <= round_numbers <= train // 2:
+        raise ValueError(f"round_numbers is {round_numbers}, expected 0 to {train // 2}, half of "
+                         f"the training numbers")
     rng = np.random.default_rng(seed)
     uniform = rng.permutation(LIMIT)
     held_out, rest = uniform[:test + validation], uniform[test + validation:]
     short = (LIMIT ** rng.random(train // 4)).astype(np.int64) - 1  # digits uniform, 0 included
-    short = np.setdiff1d(short, held_out)  # sorted, and each once
-    rest = rest[~np.isin(rest, short)]
-    chosen = np.concatenate([short, rest[:train - len(short)]])
+    place = 10 ** rng.integers(1, 6, size=round_numbers)
+    ending_in_zeros = rng.integers(LIMIT, size=round_numbers) // place * place
+    chosen = np.setdiff1d(np.concatenate([short, ending_in_zeros]), held_out)  # each once
+    rest = rest[~np.isin(rest, chosen)]
+    chosen = np.concatenate([chosen, rest[:train - len(chosen)]])
     return NumberSplit(rng.permutation(chosen), held_out[test:], held_out[:test])
 
 

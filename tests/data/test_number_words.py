@@ -86,6 +86,16 @@ def test_held_out_numbers_are_uniform_and_training_ones_are_shorter():
     assert np.mean(split.train >= 100_000) > 0.7
 
 
+def test_round_numbers_may_be_asked_for():
+    plain, rounded = split_numbers(), split_numbers(round_numbers=2_500)
+    for part, other in zip(plain[1:], rounded[1:]):
+        assert np.array_equal(part, other)  # what is held out stays the same
+    assert len(np.unique(np.concatenate(rounded))) == 21_000
+    assert np.sum(plain.train % 1_000 == 0) < 100 < 400 < np.sum(rounded.train % 1_000 == 0)
+    with pytest.raises(ValueError, match="round_numbers is 51, expected 0 to 50"):
+        split_numbers(train=100, round_numbers=51)
+
+
 @pytest.mark.parametrize("sizes", [{"train": 0}, {"test": -1}, {"train": LIMIT}])
 def test_impossible_sizes_are_refused(sizes):
     with pytest.raises(ValueError, match="cannot split"):
