@@ -1,4 +1,11 @@
-"""What every pair promises, whatever it computes, as assertions about one check case."""
+"""What every pair promises, whatever it computes.
+
+A folder's tests inherit the promises as tests, one for each of its check cases:
+
+    @pytest.mark.parametrize("case", case_params("pair"))
+    class TestEveryPair(Contract):
+        kind, bar = "pair", 1e-12
+"""
 
 from types import SimpleNamespace
 
@@ -14,6 +21,36 @@ def case_params(kind):
     """The check cases of one kind ("pair", "layer", "model"), for pytest.mark.parametrize."""
     return [pytest.param(case, id=f"{case.pair}: {case.what}")
             for (k, _), cases in all_cases().items() if k == kind for case in cases]
+
+
+class Contract:
+    """kind: a key of checks.PACKAGES; bar: the largest error that the complex step may show."""
+
+    @pytest.mark.parametrize("seed", [0, 1, 2])
+    def test_gradient_along_a_random_direction(self, case, seed):
+        report = check_direction(case, seed)
+        assert report.passed(self.bar), report
+
+    def test_gradient_is_exact(self, case, prove):
+        proof = prove(self.kind, case)
+        assert proof.complex.passed(self.bar), proof.complex
+        assert proof.central.passed(1e-7), proof.central
+
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    def test_dtype_and_shapes_are_kept(self, case, dtype):
+        assert_keeps_dtype(case, dtype)
+
+    def test_float32_agrees_with_float64(self, case):
+        assert_float32_agrees(case)
+
+    def test_arguments_are_not_changed(self, case):
+        assert_changes_nothing(case)
+
+    def test_memory_layout_does_not_matter(self, case):
+        assert_ignores_memory_layout(case)
+
+    def test_cache_is_named(self, case):
+        assert_cache_is_named(case)
 
 
 def check_direction(case, seed=0):
