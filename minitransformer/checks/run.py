@@ -3,21 +3,23 @@
 import time
 from typing import NamedTuple
 
-from minitransformer import functional, layers, models
+from minitransformer import functional, layers, models, variants
 from minitransformer.checks import functional as functional_cases
 from minitransformer.checks import layers as layer_cases
 from minitransformer.checks import models as model_cases
+from minitransformer.checks import variants as variant_cases
 from minitransformer.checks.case import Case
 from minitransformer.gradient_check import GradientReport, check_gradients
 
 PACKAGES = {
     "pair": (functional, functional_cases),
+    "variant": (variants, variant_cases),
     "layer": (layers, layer_cases),
     "model": (models, model_cases),
 }
-COMPLEX_BARS = {"pair": 1e-12, "layer": 1e-12, "model": 1e-11}
+COMPLEX_BARS = {"pair": 1e-12, "variant": 1e-12, "layer": 1e-12, "model": 1e-11}
 CENTRAL_BAR = 1e-7
-HEADER = (f"{'kind':<6} {'name':<22} {'complex step':>12} {'central':>8} {'cases':>5} "
+HEADER = (f"{'kind':<7} {'name':<22} {'complex step':>12} {'central':>8} {'cases':>5} "
           f"{'coordinates':>11} {'seconds':>7}")
 
 
@@ -33,7 +35,7 @@ class CaseProof(NamedTuple):
 class CheckRow(NamedTuple):
     """All cases of one pair together."""
 
-    kind: str             # "pair", "layer" or "model"
+    kind: str             # a key of PACKAGES
     name: str
     complex_error: float  # the worst of all cases and arrays
     central_error: float
@@ -108,7 +110,7 @@ def make_row(kind, name, proofs):
 def format_row(row):
     """One line of the table under HEADER."""
     mark = "" if row.passed else "  exceeds its bar"
-    return (f"{row.kind:<6} {row.name:<22} {row.complex_error:>12.1e} {row.central_error:>8.0e} "
+    return (f"{row.kind:<7} {row.name:<22} {row.complex_error:>12.1e} {row.central_error:>8.0e} "
             f"{row.cases:>5} {row.coordinates:>11,} {row.seconds:>7.1f}{mark}")
 
 
