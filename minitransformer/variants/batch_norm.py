@@ -54,8 +54,8 @@ def batch_norm_forward(x, gain, bias, *, eps=1e-5, mask=None, running=None, trai
         variance = np.mean(centered * centered, axis=0)                     # (D,)
         if running is not None:
             unbiased = variance * (count / (count - 1))                     # (D,)
-            running = (running[0] + MOMENTUM * (mean.real - running[0]),
-                       running[1] + MOMENTUM * (unbiased.real - running[1]))  # (D,) each
+            running = (running[0] + MOMENTUM * (mean - running[0]),
+                       running[1] + MOMENTUM * (unbiased - running[1]))     # (D,) each
     std = np.sqrt(variance + eps)                                           # (D,)
     normalized = (x - mean) / std                                           # (..., D)
     return normalized * gain + bias, BatchNormCache(normalized, std, gain, mask, count, running)

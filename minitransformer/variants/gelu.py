@@ -1,7 +1,6 @@
 """GELU: ReLU with a soft corner, the input times the chance that a normal number lies below it."""
 
 import math
-from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -13,14 +12,10 @@ SQRT_2, SQRT_2_PI = math.sqrt(2), math.sqrt(2 / math.pi)
 
 def _fit_tail():
     """Chebyshev coefficients of exp(x^2) (1 - erf(x)) for x from 0 to REACH, as a function of t."""
-    def tail(x):
-        rounded = float(Fraction(x) ** 2 - Fraction(x * x))  # exp would make much of this error
-        return math.exp(x * x) * (1 + rounded) * math.erfc(x)
-
-    def scaled(u):
+    def tail(u):
         t = NEAREST + (1 - NEAREST) * (u + 1) / 2               # u from -1 to 1
-        return np.array([tail(2 / one - 2) for one in t])
-    return np.polynomial.chebyshev.chebinterpolate(scaled, 19).tolist()
+        return np.array([math.exp(x * x) * math.erfc(x) for x in 2 / t - 2])
+    return np.polynomial.chebyshev.chebinterpolate(tail, 19).tolist()
 
 
 TAIL_COEFFICIENTS = _fit_tail()
@@ -40,7 +35,7 @@ def erf(x):
     x = np.where(outside, REACH, x)                             # (...)
     t = 1 / (1 + 0.5 * x)                                       # (...)
     u = (t - NEAREST) * (2 / (1 - NEAREST)) - 1                 # (...)
-    later, latest = np.zeros_like(u), np.zeros_like(u)          # (...)
+    later = latest = np.zeros_like(u)                           # (...)
     for c in reversed(TAIL_COEFFICIENTS[1:]):
         later, latest = c + 2 * u * later - latest, later       # (...)
     g = TAIL_COEFFICIENTS[0] + u * later - latest               # (...)

@@ -40,6 +40,7 @@ def test_padding_is_normalized_but_moves_nobody():
     out, _ = batch_norm_forward(x, gain, bias, mask=REAL)
     alone, _ = batch_norm_forward(x[REAL], gain, bias)
     assert np.array_equal(out[REAL], alone)
+    assert np.array_equal(batch_norm_forward(x, gain, bias, mask=REAL.tolist())[0], out)
     x[1, 2] += 100
     moved, _ = batch_norm_forward(x, gain, bias, mask=REAL)
     assert np.array_equal(np.delete(moved.reshape(6, 4), 5, 0), np.delete(out.reshape(6, 4), 5, 0))

@@ -54,6 +54,7 @@ def test_lengths_stay_and_the_backward_turns_back():
     np.testing.assert_allclose(np.linalg.norm(out, axis=-1), np.linalg.norm(x, axis=-1), rtol=1e-12)
     np.testing.assert_allclose(rotary_backward(out, cache), x, rtol=1e-12, atol=1e-14)
     assert np.array_equal(out[:, :, 0], x[:, :, 0])
+    assert np.array_equal(rotary_forward(x, positions=PLACES.tolist())[0], out)
 
 
 def test_every_text_may_have_places_of_its_own():
