@@ -1,4 +1,4 @@
-"""Errors at the door: shapes and ids are checked by name, before any arithmetic."""
+"""Errors at the door: shapes, ids and sizes are checked by name, before any arithmetic."""
 
 import numpy as np
 
@@ -30,6 +30,22 @@ def expect_same_shape(name, array, other_name, other):
                          f"{np.shape(other)}: the two must be the same")
 
 
+def expect_broadcastable(name, array, dims, shape):
+    """Raise ValueError unless the array broadcasts to shape, whose axes dims names: "B H T S"."""
+    given = np.shape(array)
+    last = shape[len(shape) - len(given):]
+    if len(given) > len(shape) or any(g not in (1, s) for g, s in zip(given, last)):
+        raise ValueError(f"{name} has shape {given}, which does not broadcast to "
+                         f"({', '.join(dims.split())}) = {shape}")
+
+
+def expect_length(length, max_seq_len):
+    """Raise ValueError when a sequence of so many tokens is longer than the model allows."""
+    if length > max_seq_len:
+        raise ValueError(f"the sequence has {length} tokens, but max_seq_len is {max_seq_len}: "
+                         f"shorten it or configure a longer model")
+
+
 def expect_ids(name, ids, size):
     """Raise TypeError unless ids are integers, ValueError unless each is in 0 .. size - 1."""
     ids = np.asarray(ids)
@@ -39,3 +55,9 @@ def expect_ids(name, ids, size):
         worst = ids.min() if ids.min() < 0 else ids.max()
         raise ValueError(f"{name} holds the id {worst}, but there are {size} entries: "
                          f"ids run from 0 to {size - 1}")
+
+
+def expect_fraction(name, value):
+    """Raise ValueError unless 0 <= value < 1."""
+    if not 0 <= value < 1:
+        raise ValueError(f"{name} is {value}, expected 0 <= it < 1")

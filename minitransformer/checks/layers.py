@@ -1,13 +1,13 @@
 """Cases for the layers."""
 
-import itertools
 from types import SimpleNamespace
 
 import numpy as np
 
 from minitransformer import layers as l
 from minitransformer.checks.case import Case, randomize
-from minitransformer.layers.options import ACTIVATIONS, NORM_PLACEMENTS, NORMS, TIED_EMBEDDINGS
+from minitransformer.layers.options import (
+    ACTIVATIONS, NORMS, POSITIONS, TIED_EMBEDDINGS)
 
 B, T, S, H, D, F, V = 2, 5, 7, 3, 12, 9, 11
 KEY_BIAS = ("attention.k.b", "params.k.b")  # adds the same to all scores of a row: softmax drops it
@@ -17,7 +17,7 @@ def block_config(**changes):
     """What the blocks read of a model's configuration."""
     base = {"d_model": D, "n_heads": H, "d_ff": F, "max_seq_len": 20, "dropout": 0.3,
             "norm": "layer", "norm_placement": "pre", "activation": "relu",
-            "positions": "sinusoidal"}
+            "positions": "sinusoidal", "n_kv_heads": None}
     return SimpleNamespace(**{**base, **changes})
 
 
@@ -44,8 +44,14 @@ def cases(seed=0):
     def table():
         return l.token_embedding_init(rng, vocab_size=V, d_model=D, dtype=np.float64)
 
-    def attend():
-        return randomize(rng, l.multi_head_attention_init(rng, d_model=D, dtype=np.float64))
+    def attend(**sizes):
+        return randomize(rng, l.multi_head_attention_init(rng, d_model=D, **sizes,
+                                                          dtype=np.float64))
+
+    def positioned(name):
+        tree = {**table(), **POSITIONS[name].init(rng, config, np.float64)}
+        return Case("token_embedding", f"{name} positions", *token, (tree,), {
+            "ids": ids, "config": block_config(positions=name), "start": 3})
 
     ids = rng.integers(V, size=(B, T))
     found = [
@@ -62,9 +68,16 @@ def cases(seed=0):
         Case("multi_head_attention", "cross", *heads,
              (attend(), normal(B, T, D), normal(B, S, D)),
              {"n_heads": H, "mask": memory_mask}, KEY_BIAS),
+        Case("multi_head_attention", "one key/value head, rotary", *heads,
+             (attend(d_kv=D // H), normal(B, T, D), None),
+             {"n_heads": H, "causal": True, "positions": POSITIONS["rotary"]}),
+        Case("multi_head_attention", "alibi", *heads, (attend(), normal(B, T, D), None),
+             {"n_heads": H, "causal": True, "positions": POSITIONS["alibi"]}, KEY_BIAS),
+        *map(positioned, POSITIONS),
     ]
     for activation in ACTIVATIONS:
-        params = randomize(rng, l.feed_forward_init(rng, d_model=D, d_ff=F, dtype=np.float64))
+        params = randomize(rng, l.feed_forward_init(rng, d_model=D, d_ff=F, activation=activation,
+                                                    dtype=np.float64))
         found.append(Case("feed_forward", activation, *forward, (params, normal(B, T, D)),
                           {"activation": activation}))
     for norm in NORMS:
@@ -73,26 +86,34 @@ def cases(seed=0):
         found.append(Case("add_and_norm", norm, *join, inputs, {"after": NORMS[norm], "rate": 0.3}))
         found.append(Case("add_and_norm", f"{norm}, training", *join, inputs,
                           {"after": NORMS[norm], "rate": 0.3, "dropout_key": (1, 2, 3), "site": 1}))
-    blocks = [(norm, placement) for norm, placement in itertools.product(NORMS, NORM_PLACEMENTS)
-              if (norm, placement) != ("none", "post")]  # no norm is nowhere: the same as "pre"
-    for norm, placement in blocks:
-        what = f"{norm} norm, {placement}"
-        config = block_config(norm=norm, norm_placement=placement)
+    variants = [(f"{norm} norm, {placement}", {"norm": norm, "norm_placement": placement})
+                for norm, placement in (("layer", "pre"), ("layer", "post"), ("rms", "pre"),
+                                        ("batch", "pre"), ("batch", "post"), ("none", "pre"))]
+    variants += [("swiglu, alibi, one key/value head", {
+        "activation": "swiglu", "positions": "alibi", "n_kv_heads": 1})]
+    for what, changes in variants:
+        config = block_config(**changes)
         params = randomize(rng, l.encoder_block_init(rng, config=config, dtype=np.float64))
         found.append(Case("encoder_block", what, l.encoder_block_forward, l.encoder_block_backward,
                           (params, normal(B, T, D)),
                           {"config": config, "mask": mask, "dropout_key": (1, 2, 3)}, KEY_BIAS))
+        if config.norm == "batch":
+            continue  # a decoder block takes layer norm in its place
         params = randomize(rng, l.decoder_block_init(rng, config=config, dtype=np.float64))
         found.append(Case("decoder_block", what, l.decoder_block_forward, l.decoder_block_backward,
                           (params, normal(B, T, D), normal(B, S, D)),
                           {"config": config, "mask": mask, "memory_mask": memory_mask,
                            "dropout_key": (1, 2, 3)}, KEY_BIAS))
+    params = randomize(rng, l.encoder_block_init(rng, config=block_config(), dtype=np.float64))
+    found.append(Case("encoder_block", "causal, evaluation", l.encoder_block_forward,
+                      l.encoder_block_backward, (params, normal(B, T, D)),
+                      {"config": block_config(), "causal": True}, KEY_BIAS))
     for name in TIED_EMBEDDINGS:
         params = {"encoder": {"embedding": table(), "norm": {"gain": normal(D)}},
                   "decoder": {"embedding": table(), "output": project(d_in=D, d_out=V)}}
         if name != "none":
             del params["decoder"]["output"]
         if name == "all":
-            del params["encoder"]["embedding"]
+            params["encoder"]["embedding"] = {"positions": normal(T, D)}
         found.append(Case("tied_embeddings", name, *tied, (params,), {"tied_embeddings": name}))
     return found

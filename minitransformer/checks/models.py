@@ -8,12 +8,19 @@ from minitransformer.checks.layers import KEY_BIAS
 
 SRC = np.array([[3, 5, 4, 6, 3, 8, 9], [7, 3, 9, 0, 0, 0, 0]])      # (B, S), one row padded
 TGT = np.array([[1, 4, 3, 9, 10], [1, 8, 0, 0, 0]])                 # (B, T)
+TURNED_KEY_BIAS = ("cross_attention.k.b",)  # rotary positions turn self-attention's keys
 CONFIGS = {
     "pre-norm": {},
     "post-norm, tied output": {"norm_placement": "post", "tied_embeddings": "output",
                                "n_layers": 1},
     "all tied, no positions": {"tied_embeddings": "all", "tgt_vocab_size": 10,
                                "positions": "none", "n_layers": 1},
+    "all tied, learned positions, batch norm": {
+        "tied_embeddings": "all", "tgt_vocab_size": 10, "positions": "learned", "norm": "batch",
+        "n_layers": 1},
+    "rms norm, rotary, one key/value head, swiglu": {
+        "norm": "rms", "n_heads": 3, "n_kv_heads": 1, "positions": "rotary",
+        "activation": "swiglu", "n_layers": 1},
 }
 
 
@@ -28,15 +35,19 @@ def cases(seed=0):
         params = randomize(rng, models.encoder_decoder_init(rng, config=config, dtype=np.float64))
         tgt = np.minimum(TGT, config.tgt_vocab_size - 1)
         ids = {"src": SRC, "config": config, "dropout_seed": (1, 2)}
+        if config.norm == "batch":
+            ids["state"] = models.state_init(config=config, dtype=np.float64)
         found.append(Case("encoder_decoder", what, models.encoder_decoder_forward,
                           models.encoder_decoder_backward, (params,), {**ids, "tgt": tgt},
-                          KEY_BIAS))
-    config = models.EncoderDecoderConfig(**{**sizes, "tied_embeddings": "none"})
+                          TURNED_KEY_BIAS if config.positions == "rotary" else KEY_BIAS))
+    config = models.EncoderDecoderConfig(10, 11, d_model=6, n_heads=3, n_layers=1, d_ff=8,
+                                         max_seq_len=12, dropout=0.2, norm="batch")
+    state = models.state_init(config=config, dtype=np.float64)
     params = randomize(rng, models.encoder_decoder_init(rng, config=config, dtype=np.float64))
     memory = rng.normal(size=(*SRC.shape, config.d_model))
-    ids["config"] = config
+    ids = {"src": SRC, "config": config, "dropout_seed": (1, 2)}
     found.append(Case("encoder", "alone", models.encoder_forward, models.encoder_backward,
-                      (params["encoder"],), ids, KEY_BIAS))
+                      (params["encoder"],), {**ids, "state": state}, KEY_BIAS))
     found.append(Case("decoder", "alone", models.decoder_forward, models.decoder_backward,
-                      (params["decoder"], memory), {**ids, "tgt": tgt}, KEY_BIAS))
+                      (params["decoder"], memory), {**ids, "tgt": TGT}, KEY_BIAS))
     return found

@@ -7,7 +7,7 @@ import numpy as np
 
 from minitransformer.functional.mask import causal_mask
 from minitransformer.functional.softmax import SoftmaxCache, softmax_backward, softmax_forward
-from minitransformer.shapes import expect_shape
+from minitransformer.shapes import expect_broadcastable, expect_shape
 
 
 class AttentionCache(NamedTuple):
@@ -43,7 +43,7 @@ def attention_forward(q, k, v, *, mask=None, causal=False, score_bias=None):
     scores = scores.reshape(B, H, T, S)                                 # (B, H, T, S)
     scores *= 1 / math.sqrt(K)                                          # (B, H, T, S)
     if score_bias is not None:
-        _expect_broadcastable("score_bias", np.shape(score_bias), (B, H, T, S))
+        expect_broadcastable("score_bias", score_bias, "B H T S", (B, H, T, S))
         scores += np.asarray(score_bias).astype(scores.real.dtype)      # (B, H, T, S)
     if allowed is not None:
         # -inf, not a large negative number: exp must give exactly 0, whatever the other scores.
@@ -86,15 +86,8 @@ def _allowed(mask, causal, shape):
         mask = np.asarray(mask)
         if mask.dtype != bool:
             raise TypeError(f"mask must be boolean (True = may attend), got {mask.dtype}")
-        _expect_broadcastable("mask", mask.shape, shape)
+        expect_broadcastable("mask", mask, "B H T S", shape)
     if not causal:
         return mask
     triangle = causal_mask(*shape[2:])                                  # (T, S)
     return triangle if mask is None else mask & triangle                # (..., T, S)
-
-
-def _expect_broadcastable(name, given, shape):
-    last = shape[len(shape) - len(given):]
-    if len(given) > len(shape) or any(g not in (1, s) for g, s in zip(given, last)):
-        raise ValueError(f"{name} has shape {given}, which does not broadcast to "
-                         f"(B, H, T, S) = {shape}")

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minitransformer.functional.softmax import log_softmax_forward
-from minitransformer.shapes import expect_ids, expect_same_shape
+from minitransformer.shapes import expect_fraction, expect_ids, expect_same_shape
 
 
 class CrossEntropyCache(NamedTuple):
@@ -32,8 +32,7 @@ def cross_entropy_forward(logits, *, targets, ignore_index=None, label_smoothing
     counted = np.ones(targets.shape, bool) if ignore_index is None else targets != ignore_index
     expect_ids("targets", targets[counted], logits.shape[-1])
     targets = np.where(counted, targets, 0)                                        # (...)
-    if not 0 <= label_smoothing < 1:
-        raise ValueError(f"label_smoothing is {label_smoothing}, expected 0 <= it < 1")
+    expect_fraction("label_smoothing", label_smoothing)
     normalizer = max(int(np.sum(counted)), 1) if normalizer is None else normalizer
     if not normalizer > 0:
         raise ValueError(f"normalizer is {normalizer}, expected a count above 0")

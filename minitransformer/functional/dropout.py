@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minitransformer.shapes import expect_same_shape
+from minitransformer.shapes import expect_fraction, expect_same_shape
 
 
 class DropoutCache(NamedTuple):
@@ -19,8 +19,7 @@ def dropout_forward(x, *, rate, rng=None, training=True, keep=None):
     Raises ValueError when rate is not in 0 <= rate < 1, when neither rng nor keep is given, or keep
     has another shape than x. Source: Srivastava et al. 2014, in its "inverted" form.
     """
-    if not 0 <= rate < 1:
-        raise ValueError(f"dropout rate is {rate}, expected 0 <= rate < 1")
+    expect_fraction("dropout rate", rate)
     if not training or rate == 0:
         return x, DropoutCache(None)
     if keep is None and rng is None:

@@ -9,7 +9,8 @@ from minitransformer.layers.feed_forward import (
     feed_forward_backward, feed_forward_forward, feed_forward_init)
 from minitransformer.layers.multi_head_attention import (
     multi_head_attention_backward, multi_head_attention_forward, multi_head_attention_init)
-from minitransformer.layers.options import Norm, norms_around
+from minitransformer.layers.options import (
+    POSITIONS, Norm, attention_sizes, feed_forward_sizes, norms_around)
 
 
 class DecoderBlockCache(NamedTuple):
@@ -27,17 +28,17 @@ class DecoderBlockCache(NamedTuple):
 
 def decoder_block_init(rng, *, config, dtype=np.float32):
     """The parameter tree of one block. The norm that a placement does not use is an empty dict."""
-    before, after = norms_around(config)
+    before, after = norms_around(config, causal=True)
     D = config.d_model
     return {
         "before_self_attention": before.init(D, dtype),
-        "self_attention": multi_head_attention_init(rng, d_model=D, dtype=dtype),
+        "self_attention": multi_head_attention_init(rng, **attention_sizes(config), dtype=dtype),
         "after_self_attention": after.init(D, dtype),
         "before_cross_attention": before.init(D, dtype),
-        "cross_attention": multi_head_attention_init(rng, d_model=D, dtype=dtype),
+        "cross_attention": multi_head_attention_init(rng, **attention_sizes(config), dtype=dtype),
         "after_cross_attention": after.init(D, dtype),
         "before_feed_forward": before.init(D, dtype),
-        "feed_forward": feed_forward_init(rng, d_model=D, d_ff=config.d_ff, dtype=dtype),
+        "feed_forward": feed_forward_init(rng, **feed_forward_sizes(config), dtype=dtype),
         "after_feed_forward": after.init(D, dtype),
     }
 
@@ -52,14 +53,14 @@ def decoder_block_forward(params, x, memory, *, config, mask=None, memory_mask=N
     evaluation. kv_cache: a DecoderBlockKvCache that this call reads and fills, for decoding; there
     is no backward then. Source: Vaswani et al. 2017, 3.1.
     """
-    before, after = norms_around(config)
+    before, after = norms_around(config, causal=True)
     joining = {"after": after, "rate": config.dropout, "dropout_key": dropout_key}
     self_kv, cross_kv = (None, None) if kv_cache is None else kv_cache
 
     inside, c1 = before.forward(params["before_self_attention"], x)               # (B, T, D)
     branch, c2 = multi_head_attention_forward(
         params["self_attention"], inside, n_heads=config.n_heads, mask=mask, causal=True,
-        kv_cache=self_kv)                                                         # (B, T, D)
+        positions=POSITIONS[config.positions], kv_cache=self_kv)                  # (B, T, D)
     x, c3 = add_and_norm_forward(params["after_self_attention"], x, branch, site=0, **joining)
 
     inside, c4 = before.forward(params["before_cross_attention"], x)              # (B, T, D)

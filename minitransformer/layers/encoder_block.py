@@ -9,7 +9,8 @@ from minitransformer.layers.feed_forward import (
     feed_forward_backward, feed_forward_forward, feed_forward_init)
 from minitransformer.layers.multi_head_attention import (
     multi_head_attention_backward, multi_head_attention_forward, multi_head_attention_init)
-from minitransformer.layers.options import Norm, norms_around
+from minitransformer.layers.options import (
+    POSITIONS, Norm, attention_sizes, feed_forward_sizes, norms_around)
 
 
 class EncoderBlockCache(NamedTuple):
@@ -28,27 +29,30 @@ def encoder_block_init(rng, *, config, dtype=np.float32):
     D = config.d_model
     return {
         "before_attention": before.init(D, dtype),
-        "attention": multi_head_attention_init(rng, d_model=D, dtype=dtype),
+        "attention": multi_head_attention_init(rng, **attention_sizes(config), dtype=dtype),
         "after_attention": after.init(D, dtype),
         "before_feed_forward": before.init(D, dtype),
-        "feed_forward": feed_forward_init(rng, d_model=D, d_ff=config.d_ff, dtype=dtype),
+        "feed_forward": feed_forward_init(rng, **feed_forward_sizes(config), dtype=dtype),
         "after_feed_forward": after.init(D, dtype),
     }
 
 
-def encoder_block_forward(params, x, *, config, mask=None, dropout_key=None):
+def encoder_block_forward(params, x, *, config, mask=None, causal=False, dropout_key=None,
+                          kv_cache=None):
     """Twice x = after(x + dropout(sublayer(before(x)))): self-attention, then feed-forward.
 
     x (B, T, D) -> x (B, T, D), cache; every array on the way is (B, T, D). One of before, after is
-    the norm, the other the identity (config.norm_placement). mask: as in attention, (B, 1, 1, T)
-    for padding. dropout_key (seed, step, layer) or None. Source: Vaswani et al. 2017, 3.1 and 5.4.
+    the norm, the other the identity (config.norm_placement). mask, causal: as in attention, mask
+    (B, 1, 1, T) for padding. dropout_key (seed, step, layer) or None. kv_cache: a KvCache for
+    decoding; there is no backward then. Source: Vaswani et al. 2017, 3.1 and 5.4.
     """
-    before, after = norms_around(config)
+    before, after = norms_around(config, mask=mask, training=dropout_key is not None, causal=causal)
     joining = {"after": after, "rate": config.dropout, "dropout_key": dropout_key}
 
     inside, c1 = before.forward(params["before_attention"], x)                    # (B, T, D)
-    branch, c2 = multi_head_attention_forward(params["attention"], inside,
-                                              n_heads=config.n_heads, mask=mask)  # (B, T, D)
+    branch, c2 = multi_head_attention_forward(
+        params["attention"], inside, n_heads=config.n_heads, mask=mask, causal=causal,
+        positions=POSITIONS[config.positions], kv_cache=kv_cache)                 # (B, T, D)
     x, c3 = add_and_norm_forward(params["after_attention"], x, branch, site=0, **joining)
 
     inside, c4 = before.forward(params["before_feed_forward"], x)                 # (B, T, D)

@@ -16,9 +16,10 @@ class FeedForwardCache(NamedTuple):
     activation_name: str
 
 
-def feed_forward_init(rng, *, d_model, d_ff, dtype=np.float32):
-    """{"up" (D, F), "down" (F, D)}: two projections."""
-    return {"up": projection_init(rng, d_in=d_model, d_out=d_ff, dtype=dtype),
+def feed_forward_init(rng, *, d_model, d_ff, activation="relu", dtype=np.float32):
+    """{"up" (D, F), "down" (F, D)}: two projections; up is as much wider as the activation asks."""
+    width = ACTIVATIONS[activation].width
+    return {"up": projection_init(rng, d_in=d_model, d_out=width * d_ff, dtype=dtype),
             "down": projection_init(rng, d_in=d_ff, d_out=d_model, dtype=dtype)}
 
 

@@ -1,39 +1,43 @@
 """The one table of options: what a block may be built from, by name.
 
 A block asks here for a pair and never branches on a name. Everything the 2017 Transformer needs
-is in functional/; to change a norm or an activation is to choose another line of these tables.
+is in functional/; to change a norm, an activation or the positions is to choose another line of
+these tables.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
+from minitransformer import variants
 from minitransformer.functional import (
-    layer_norm_backward, layer_norm_forward, relu_backward, relu_forward, sinusoidal_positions)
+    embedding_backward, embedding_forward, layer_norm_backward, layer_norm_forward, relu_backward,
+    relu_forward, sinusoidal_positions)
+from minitransformer.shapes import expect_fraction
 
 
 class Norm(NamedTuple):
-    """A triple with a parameter tree: init(d_model, dtype), forward(params, x), backward."""
+    """A triple with a parameter tree, and what it remembers besides (running statistics).
+
+    init(d_model, dtype), forward(params, x, *, mask, training) with mask as attention has it,
+    backward(dout, cache), state(d_model, dtype): {} or {"mean", "variance"}, which forward finds
+    in params as well and leaves, renewed, in cache.running.
+    """
 
     init: Callable
     forward: Callable
     backward: Callable
-
-
-class Activation(NamedTuple):
-    """A pair without parameters: forward(x), backward(dout, cache)."""
-
-    forward: Callable
-    backward: Callable
+    state: Callable = lambda d_model, dtype: {}
 
 
 def _layer_norm_init(d_model, dtype):
     return {"gain": np.ones(d_model, dtype), "bias": np.zeros(d_model, dtype)}  # (D,) each
 
 
-def _layer_norm_forward(params, x):
+def _layer_norm_forward(params, x, *, mask=None, training=False):
     return layer_norm_forward(x, params["gain"], params["bias"])
 
 
@@ -42,31 +46,152 @@ def _layer_norm_backward(dout, cache):
     return {"gain": dgain, "bias": dbias}, dx
 
 
+def _rms_norm_init(d_model, dtype):
+    return {"gain": np.ones(d_model, dtype)}  # (D,)
+
+
+def _rms_norm_forward(params, x, *, mask=None, training=False):
+    return variants.rms_norm_forward(x, params["gain"])
+
+
+def _rms_norm_backward(dout, cache):
+    dx, dgain = variants.rms_norm_backward(dout, cache)
+    return {"gain": dgain}, dx
+
+
+def _batch_norm_state(d_model, dtype):
+    return {"mean": np.zeros(d_model, dtype), "variance": np.ones(d_model, dtype)}  # (D,) each
+
+
+def _batch_norm_forward(params, x, *, mask=None, training=False):
+    if mask is not None and mask.shape[1:3] != (1, 1):
+        raise ValueError(f"batch norm takes a padding mask, (B, 1, 1, T), got {mask.shape}: its "
+                         f"means run over all tokens, so it cannot hide some from others")
+    running = (params["mean"], params["variance"]) if "mean" in params else None
+    return variants.batch_norm_forward(
+        x, params["gain"], params["bias"], running=running, training=training,
+        mask=None if mask is None else np.broadcast_to(mask[:, 0, 0], x.shape[:-1]))
+
+
+def _batch_norm_backward(dout, cache):
+    dx, dgain, dbias = variants.batch_norm_backward(dout, cache)
+    return {"gain": dgain, "bias": dbias}, dx
+
+
 IDENTITY = Norm(init=lambda d_model, dtype: {},
-                forward=lambda params, x: (x, None),
+                forward=lambda params, x, **others: (x, None),
                 backward=lambda dout, cache: ({}, dout))
 
 NORMS = {
     "layer": Norm(_layer_norm_init, _layer_norm_forward, _layer_norm_backward),
+    "rms": Norm(_rms_norm_init, _rms_norm_forward, _rms_norm_backward),
+    "batch": Norm(_layer_norm_init, _batch_norm_forward, _batch_norm_backward, _batch_norm_state),
     "none": IDENTITY,
 }
 NORM_PLACEMENTS = ("pre", "post")
-ACTIVATIONS = {"relu": Activation(relu_forward, relu_backward)}
-POSITIONS = {
-    "sinusoidal": sinusoidal_positions,
-    "none": lambda max_seq_len, d_model: np.zeros((max_seq_len, d_model)),  # (T, D)
-}
-TIED_EMBEDDINGS = ("none", "output", "all")
+CAUSAL_NORMS = {**NORMS, "batch": NORMS["layer"]}  # a mean over all tokens shows the future
 
 
-def norms_around(config):
+def norms_around(config, *, mask=None, training=False, causal=False):
     """(before, after): the norms before a sublayer and after its residual sum; one is the identity.
 
     "post" is the paper's: norm(x + sublayer(x)). "pre" is x + sublayer(norm(x)), which trains
     deep stacks without care, since the residual path is then free of norms from end to end.
+    mask and training are for a norm that asks for them; causal: no token may hear of later ones.
     """
-    norm = NORMS[config.norm]
+    norm = (CAUSAL_NORMS if causal else NORMS)[config.norm]
+    norm = norm._replace(forward=functools.partial(norm.forward, mask=mask, training=training))
     return (norm, IDENTITY) if config.norm_placement == "pre" else (IDENTITY, norm)
+
+
+class Activation(NamedTuple):
+    """A pair without parameters: forward(x), backward(dout, cache).
+
+    x is width times as wide as what comes out.
+    """
+
+    forward: Callable
+    backward: Callable
+    width: int = 1
+
+
+def _swiglu_forward(x):
+    return variants.swiglu_forward(*np.split(x, 2, axis=-1))  # gate, up: (..., F) each
+
+
+def _swiglu_backward(dout, cache):
+    return np.concatenate(variants.swiglu_backward(dout, cache), axis=-1)  # (..., 2 F)
+
+
+ACTIVATIONS = {
+    "relu": Activation(relu_forward, relu_backward),
+    "gelu": Activation(variants.gelu_forward, variants.gelu_backward),
+    "gelu_tanh": Activation(variants.gelu_tanh_forward, variants.gelu_tanh_backward),
+    "silu": Activation(variants.silu_forward, variants.silu_backward),
+    "swiglu": Activation(_swiglu_forward, _swiglu_backward, width=2),
+}
+
+
+class Positions(NamedTuple):
+    """Three places where an order can enter; each does nothing by default.
+
+    On embeddings: init(rng, config, dtype) -> params, add(params, x, config, start) -> x, cache and
+    add_backward(dout, cache) -> dparams; x itself gets dout. On queries and keys: turn(x, start)
+    -> x, cache and turn_backward(dout, cache) -> dx. On scores: bias(n_heads, T, S) or None.
+    start: the place of the first token.
+    """
+
+    init: Callable = lambda rng, config, dtype: {}
+    add: Callable = lambda params, x, config, start: (x, None)
+    add_backward: Callable = lambda dout, cache: {}
+    turn: Callable = lambda x, start: (x, None)
+    turn_backward: Callable = lambda dout, cache: dout
+    bias: Callable = lambda n_heads, T, S: None
+
+
+def _add_sinusoids(params, x, config, start):
+    table = sinusoidal_positions(config.max_seq_len, config.d_model)            # (max, D)
+    return x + table[start:start + x.shape[1]].astype(x.real.dtype), None       # (B, T, D)
+
+
+def _learned_init(rng, config, dtype):
+    table = rng.normal(0, 0.02, (config.max_seq_len, config.d_model))           # (max, D)
+    return {"positions": table.astype(dtype)}
+
+
+def _add_learned(params, x, config, start):
+    places = np.arange(start, start + x.shape[1])                               # (T,)
+    rows, cache = embedding_forward(params["positions"], ids=places)            # (T, D)
+    return x + rows, cache                                                      # (B, T, D)
+
+
+def _add_learned_backward(dout, cache):
+    return {"positions": embedding_backward(np.sum(dout, axis=0), cache)}       # (max, D)
+
+
+def _turn(x, start):
+    return variants.rotary_forward(x, positions=np.arange(start, start + x.shape[2]))
+
+
+POSITIONS = {
+    "sinusoidal": Positions(add=_add_sinusoids),
+    "learned": Positions(_learned_init, _add_learned, _add_learned_backward),
+    "rotary": Positions(turn=_turn, turn_backward=variants.rotary_backward),
+    "alibi": Positions(bias=variants.alibi_bias),
+    "none": Positions(),
+}
+TIED_EMBEDDINGS = ("none", "output", "all")
+
+
+def attention_sizes(config):
+    """The sizes of multi_head_attention_init: d_model, and d_kv = K times n_kv_heads (None: all)."""
+    n_kv_heads = config.n_heads if config.n_kv_heads is None else config.n_kv_heads
+    return {"d_model": config.d_model, "d_kv": config.d_model // config.n_heads * n_kv_heads}
+
+
+def feed_forward_sizes(config):
+    """The sizes of feed_forward_init: d_model, d_ff, and the activation, which may need more."""
+    return {"d_model": config.d_model, "d_ff": config.d_ff, "activation": config.activation}
 
 
 def expect_config(config):
@@ -76,9 +201,15 @@ def expect_config(config):
     for name, value in dataclasses.asdict(config).items():
         if name in choices and value not in choices[name]:
             raise ValueError(f"{name} is {value!r}, expected one of: {', '.join(choices[name])}")
-        if name not in choices and name != "dropout" and not (isinstance(value, int) and value > 0):
+        size = name not in choices and name != "dropout" and (name, value) != ("n_kv_heads", None)
+        if size and not (isinstance(value, int) and value > 0):
             raise ValueError(f"{name} is {value!r}, expected a whole number of at least 1")
     if config.d_model % config.n_heads:
         raise ValueError(f"d_model {config.d_model} is not divisible by n_heads {config.n_heads}")
-    if not 0 <= config.dropout < 1:
-        raise ValueError(f"dropout is {config.dropout}, expected 0 <= dropout < 1")
+    if config.n_kv_heads and config.n_heads % config.n_kv_heads:
+        raise ValueError(f"n_heads {config.n_heads} is not divisible by n_kv_heads "
+                         f"{config.n_kv_heads}: each key/value head serves as many query heads")
+    if config.positions == "rotary" and config.d_model // config.n_heads % 2:
+        raise ValueError(f"a head is {config.d_model // config.n_heads} wide (d_model / n_heads), "
+                         f"but rotary positions turn pairs of entries: it must be even")
+    expect_fraction("dropout", config.dropout)

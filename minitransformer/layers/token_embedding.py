@@ -1,6 +1,7 @@
 """Token embedding: ids to vectors that know what the token is and where it stands."""
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -8,13 +9,15 @@ import numpy as np
 from minitransformer.functional import dropout_backward, dropout_forward, dropout_rng
 from minitransformer.functional import embedding_backward, embedding_forward
 from minitransformer.layers.options import POSITIONS
-from minitransformer.shapes import expect_shape
+from minitransformer.shapes import expect_length, expect_shape
 
 
 class TokenEmbeddingCache(NamedTuple):
     embedding: NamedTuple
+    positions: NamedTuple
     dropout: NamedTuple
     scale: float
+    add_backward: Callable
 
 
 def token_embedding_init(rng, *, vocab_size, d_model, dtype=np.float32):
@@ -31,22 +34,20 @@ def token_embedding_forward(params, *, ids, config, start=0, dropout_key=None):
     Raises ValueError when start + T exceeds max_seq_len. Source: Vaswani et al. 2017, 3.4 and 5.4.
     """
     expect_shape("ids", ids, "B T")
-    end = start + np.shape(ids)[1]
-    if end > config.max_seq_len:
-        raise ValueError(f"the sequence has {end} tokens, but max_seq_len is "
-                         f"{config.max_seq_len}: shorten it or configure a longer model")
+    expect_length(start + np.shape(ids)[1], config.max_seq_len)
     rows, embedding_cache = embedding_forward(params["table"], ids=ids)    # (B, T, D)
-    scale = math.sqrt(config.d_model)
-    positions = POSITIONS[config.positions](config.max_seq_len, config.d_model)[start:end]  # (T, D)
-    x = rows * scale + positions.astype(rows.real.dtype)                   # (B, T, D)
+    scale, positions = math.sqrt(config.d_model), POSITIONS[config.positions]
+    x, positions_cache = positions.add(params, rows * scale, config, start)  # (B, T, D)
     x, dropout_cache = dropout_forward(x, rate=config.dropout, rng=dropout_rng(dropout_key, 0),
                                        training=dropout_key is not None)   # (B, T, D)
-    return x, TokenEmbeddingCache(embedding_cache, dropout_cache, scale)
+    return x, TokenEmbeddingCache(embedding_cache, positions_cache, dropout_cache, scale,
+                                  positions.add_backward)
 
 
 # Backwards: the dropout mask, then the constant factor sqrt(D), then the scatter-add of
-# [embedding.dtable]. The positions are added and fixed: nothing flows into them.
+# [embedding.dtable]. The positions are added; where they are fixed, nothing flows into them.
 def token_embedding_backward(dout, cache):
     """dout (B, T, D) -> dparams."""
     dx = dropout_backward(dout, cache.dropout)                             # (B, T, D)
-    return {"table": embedding_backward(dx * cache.scale, cache.embedding)}  # (V, D)
+    dtable = embedding_backward(dx * cache.scale, cache.embedding)         # (V, D)
+    return {"table": dtable, **cache.add_backward(dx, cache.positions)}

@@ -12,36 +12,40 @@ from minitransformer.layers import (
     projection_backward, projection_forward, projection_init,
     tied_embeddings_backward, tied_embeddings_forward,
     token_embedding_backward, token_embedding_forward, token_embedding_init)
-from minitransformer.layers.options import Norm, norms_around
+from minitransformer.layers.options import POSITIONS, Norm, norms_around
+from minitransformer.models.norm_state import with_state
 from minitransformer.shapes import expect_ids, expect_shape
 
 
-class EncoderCache(NamedTuple):
+class StackCache(NamedTuple):
     norm: Norm
     embedding: NamedTuple
     blocks: list
     final_norm: NamedTuple
+    output: NamedTuple  # the decoder's; None in the encoder
 
 
-def encoder_forward(params, *, src, config, dropout_seed=None):
+def encoder_forward(params, *, src, config, dropout_seed=None, state=None):
     """Embed the source, pass it through the blocks, normalize (pre-norm only).
 
     src (B, S) ids -> memory (B, S, D), cache. dropout_seed (seed, step), or None for evaluation.
+    state: what the norms remember besides params (model.state), None for nothing.
     """
     expect_ids("src", src, config.src_vocab_size)
-    norm, _ = norms_around(config)
+    params = with_state(params, state)
     mask = padding_mask(src, PAD)                                             # (B, 1, 1, S)
+    norm, _ = norms_around(config, mask=mask, training=dropout_seed is not None)
     x, embedding_cache = token_embedding_forward(
         params["embedding"], ids=src, config=config,
-        dropout_key=_layer_key(dropout_seed, 0))                              # (B, S, D)
+        dropout_key=dropout_seed and (*dropout_seed, 0))                      # (B, S, D)
     block_caches = []
     for i, block in enumerate(params["blocks"]):
         x, block_cache = encoder_block_forward(
             block, x, config=config, mask=mask,
-            dropout_key=_layer_key(dropout_seed, 1 + i))                      # (B, S, D)
+            dropout_key=dropout_seed and (*dropout_seed, 1 + i))              # (B, S, D)
         block_caches.append(block_cache)
     memory, norm_cache = norm.forward(params["norm"], x)                      # (B, S, D)
-    return memory, EncoderCache(norm, embedding_cache, block_caches, norm_cache)
+    return memory, StackCache(norm, embedding_cache, block_caches, norm_cache, None)
 
 
 # A chain: the final norm, the blocks from last to first, the embedding.
@@ -56,14 +60,6 @@ def encoder_backward(dmemory, cache):
     return {"embedding": dembedding, "blocks": dblocks, "norm": dnorm}
 
 
-class DecoderCache(NamedTuple):
-    norm: Norm
-    embedding: NamedTuple
-    blocks: list
-    final_norm: NamedTuple
-    output: NamedTuple
-
-
 def decoder_forward(params, memory, *, tgt, src, config, dropout_seed=None, kv_cache=None):
     """Embed the target so far, pass it through blocks that read the memory, project to logits.
 
@@ -74,24 +70,24 @@ def decoder_forward(params, memory, *, tgt, src, config, dropout_seed=None, kv_c
     expect_shape("src", src, "B S", B=memory.shape[0], S=memory.shape[1])
     expect_shape("tgt", tgt, "B T", B=memory.shape[0])
     expect_ids("tgt", tgt, config.tgt_vocab_size)
-    norm, _ = norms_around(config)
+    norm, _ = norms_around(config, causal=True)
     start = 0 if kv_cache is None else kv_cache[0].self_attention.length
     mask = padding_mask(tgt, PAD) if kv_cache is None else None               # (B, 1, 1, T)
     memory_mask = padding_mask(src, PAD)                                      # (B, 1, 1, S)
     first_layer = 1 + len(params["blocks"])  # dropout counts on from the encoder's layers
     x, embedding_cache = token_embedding_forward(
         params["embedding"], ids=tgt, config=config, start=start,
-        dropout_key=_layer_key(dropout_seed, first_layer))                    # (B, T, D)
+        dropout_key=dropout_seed and (*dropout_seed, first_layer))            # (B, T, D)
     block_caches = []
     for i, block in enumerate(params["blocks"]):
         x, block_cache = decoder_block_forward(
             block, x, memory, config=config, mask=mask, memory_mask=memory_mask,
-            dropout_key=_layer_key(dropout_seed, first_layer + 1 + i),
+            dropout_key=dropout_seed and (*dropout_seed, first_layer + 1 + i),
             kv_cache=None if kv_cache is None else kv_cache[i])               # (B, T, D)
         block_caches.append(block_cache)
     x, norm_cache = norm.forward(params["norm"], x)                           # (B, T, D)
     logits, output_cache = projection_forward(params["output"], x)            # (B, T, V)
-    return logits, DecoderCache(norm, embedding_cache, block_caches, norm_cache, output_cache)
+    return logits, StackCache(norm, embedding_cache, block_caches, norm_cache, output_cache)
 
 
 # Every block reads the same memory, so the memory's gradient is a sum over the blocks:
@@ -112,45 +108,48 @@ def decoder_backward(dlogits, cache):
 
 class EncoderDecoderCache(NamedTuple):
     tied: NamedTuple
-    encoder: EncoderCache
-    decoder: DecoderCache
+    encoder: StackCache
+    decoder: StackCache
 
 
 def encoder_decoder_init(rng, *, config, dtype=np.float32):
     """The parameter tree {"encoder", "decoder"}; what is tied is absent."""
-    D, (norm, _) = config.d_model, norms_around(config)
-    layers = range(config.n_layers)
+    def embedding_init(vocab_size):
+        table = token_embedding_init(rng, vocab_size=vocab_size, d_model=D, dtype=dtype)
+        return {**table, **POSITIONS[config.positions].init(rng, config, dtype)}
+
+    D, layers = config.d_model, range(config.n_layers)
+    (norm, _), (decoder_norm, _) = norms_around(config), norms_around(config, causal=True)
     encoder = {
-        "embedding": token_embedding_init(rng, vocab_size=config.src_vocab_size, d_model=D,
-                                          dtype=dtype),
+        "embedding": embedding_init(config.src_vocab_size),
         "blocks": [encoder_block_init(rng, config=config, dtype=dtype) for _ in layers],
         "norm": norm.init(D, dtype),
     }
     decoder = {
-        "embedding": token_embedding_init(rng, vocab_size=config.tgt_vocab_size, d_model=D,
-                                          dtype=dtype),
+        "embedding": embedding_init(config.tgt_vocab_size),
         "blocks": [decoder_block_init(rng, config=config, dtype=dtype) for _ in layers],
-        "norm": norm.init(D, dtype),
+        "norm": decoder_norm.init(D, dtype),
         "output": projection_init(rng, d_in=D, d_out=config.tgt_vocab_size, dtype=dtype),
     }
     if config.tied_embeddings in ("output", "all"):
         del decoder["output"]
     if config.tied_embeddings == "all":
-        del encoder["embedding"]
+        del encoder["embedding"]["table"]
     return {"encoder": encoder, "decoder": decoder}
 
 
-def encoder_decoder_forward(params, *, src, tgt, config, dropout_seed=None):
+def encoder_decoder_forward(params, *, src, tgt, config, dropout_seed=None, state=None):
     """logits[b, t] scores the token after tgt[b, : t + 1], given src[b].
 
-    src (B, S), tgt (B, T) ids -> logits (B, T, V), cache. dropout_seed (seed, step), or None for
-    evaluation. Raises ValueError for ids out of range and too long, empty or mismatched sequences.
+    src (B, S), tgt (B, T) ids -> logits (B, T, V), cache. dropout_seed, state: as in encoder_forward.
+    Raises ValueError for ids out of range and too long, empty or mismatched sequences.
     """
     expect_shape("tgt", tgt, "B T")
     expect_shape("src", src, "B S", B=np.shape(tgt)[0])
     full, tied_cache = tied_embeddings_forward(params, tied_embeddings=config.tied_embeddings)
     memory, encoder_cache = encoder_forward(full["encoder"], src=src, config=config,
-                                            dropout_seed=dropout_seed)        # (B, S, D)
+                                            dropout_seed=dropout_seed,
+                                            state=state)                      # (B, S, D)
     logits, decoder_cache = decoder_forward(full["decoder"], memory, tgt=tgt, src=src,
                                             config=config, dropout_seed=dropout_seed)
     return logits, EncoderDecoderCache(tied_cache, encoder_cache, decoder_cache)
@@ -162,8 +161,3 @@ def encoder_decoder_backward(dlogits, cache):
     ddecoder, dmemory = decoder_backward(dlogits, cache.decoder)              # (B, S, D)
     dencoder = encoder_backward(dmemory, cache.encoder)
     return tied_embeddings_backward({"encoder": dencoder, "decoder": ddecoder}, cache.tied)
-
-
-def _layer_key(dropout_seed, layer):
-    """(seed, step) and a layer -> the dropout key of this layer, None in evaluation."""
-    return None if dropout_seed is None else (*dropout_seed, layer)

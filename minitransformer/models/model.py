@@ -17,6 +17,7 @@ from minitransformer.models.encoder_decoder import (
     encoder_decoder_init,
     encoder_forward,
 )
+from minitransformer.models.norm_state import state_after, state_init
 from minitransformer.shapes import expect_shape
 from minitransformer.training.checkpoint import (
     CheckpointError, expect_same_settings, load_arrays, save_arrays, take_tree)
@@ -40,6 +41,7 @@ class EncoderDecoderConfig:
     activation: str = "relu"
     positions: str = "sinusoidal"
     tied_embeddings: str = "none"
+    n_kv_heads: int | None = None  # as many as n_heads
 
     def __post_init__(self):
         expect_config(self)
@@ -49,18 +51,23 @@ class EncoderDecoderConfig:
 
 
 class EncoderDecoder:
-    """A configuration and its parameters, with the everyday methods: loss, gradients, summary."""
+    """A configuration and its parameters, with the everyday methods: loss, gradients, summary.
+
+    state: what norms remember besides the parameters, a tree as in norm_state; replaced, never
+    changed in place, by each loss_and_grads in training.
+    """
 
     kind = "encoder_decoder"  # the name of this model in checkpoints
 
     def __init__(self, config, seed=0, dtype=np.float32):
         self.config = config
         self.params = encoder_decoder_init(np.random.default_rng(seed), config=config, dtype=dtype)
+        self.state = state_init(config=config, dtype=dtype)
 
     def forward(self, src, tgt, dropout_seed=None):
         """(logits (B, T, V), cache); dropout_seed (seed, step), or None for evaluation."""
         return encoder_decoder_forward(self.params, src=src, tgt=tgt, config=self.config,
-                                       dropout_seed=dropout_seed)
+                                       dropout_seed=dropout_seed, state=self.state)
 
     def loss(self, batch):
         """The mean cross-entropy of a Batch in nats a target token, in evaluation mode: a float."""
@@ -77,6 +84,8 @@ class EncoderDecoder:
             logits, targets=batch.targets, ignore_index=PAD, label_smoothing=label_smoothing,
             normalizer=normalizer)
         dlogits = cross_entropy_backward(1.0, loss_cache)                     # (B, T, V)
+        if dropout_seed is not None:
+            self.state = state_after(cache.encoder, self.state)
         return float(loss), encoder_decoder_backward(dlogits, cache)
 
     def generate(self, src, *, max_new_tokens, beam_size=1, length_penalty=0.6):
@@ -93,7 +102,7 @@ class EncoderDecoder:
         if max_new_tokens > self.config.max_seq_len:
             raise ValueError(f"max_new_tokens is {max_new_tokens}, but max_seq_len is "
                              f"{self.config.max_seq_len}: ask for fewer")
-        step = decoding_step(self.params, src=src, config=self.config)
+        step = decoding_step(self.params, src=src, config=self.config, state=self.state)
         sizes = {"batch_size": len(src), "max_new_tokens": max_new_tokens}
         if beam_size == 1:
             return greedy(step, **sizes)
@@ -108,8 +117,9 @@ class EncoderDecoder:
 
         others: what else the file's metadata shall hold, such as a tokenizer's to_dict().
         """
-        save_arrays(path, dict(tree_items(self.params, "params")),
-                    {"model": self.kind, "config": asdict(self.config), **others})
+        arrays = {**dict(tree_items(self.params, "params")),
+                  **dict(tree_items(self.state, "state"))}
+        save_arrays(path, arrays, {"model": self.kind, "config": asdict(self.config), **others})
 
     @classmethod
     def load(cls, path):
@@ -128,17 +138,18 @@ class EncoderDecoder:
         dtype = next(iter(arrays.values())).dtype if arrays else np.float32
         model = cls(config, dtype=dtype)
         model.params = take_tree(path, arrays, "params", model.params)
+        model.state = take_tree(path, arrays, "state", model.state)
         return model
 
 
-def decoding_step(params, *, src, config):
+def decoding_step(params, *, src, config, state=None):
     """The step function of minitransformer.decoding that writes targets for src (B, S).
 
     The encoder runs once, here. A step runs the decoder over the newest token alone: everything
     that it needs of the tokens before, and of the memory, is in the KV cache.
     """
     full, _ = tied_embeddings_forward(params, tied_embeddings=config.tied_embeddings)
-    memory, _ = encoder_forward(full["encoder"], src=src, config=config)      # (B, S, D)
+    memory, _ = encoder_forward(full["encoder"], src=src, config=config, state=state)  # (B, S, D)
     kv_cache = [DecoderBlockKvCache(KvCache(), KvCache()) for _ in full["decoder"]["blocks"]]
 
     def step(ids, rows):

@@ -37,6 +37,8 @@ class BlockConfig(NamedTuple):
     norm: str = "layer"
     norm_placement: str = "pre"
     activation: str = "relu"
+    positions: str = "none"          # the model adds its own, before the first block
+    n_kv_heads: int | None = None    # as many as n_heads
 
 
 class CausalBlocksCache(NamedTuple):

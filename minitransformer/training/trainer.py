@@ -31,7 +31,7 @@ class Trainer:
         trainer = Trainer(model, optimizer, BatchStream(pairs, batch_size=64, seed=0))
         trainer.train(800)
 
-    model: anything with .params, .config (a dataclass), .kind (its name in checkpoints),
+    model: anything with .params, .state, .config (a dataclass), .kind (its name in checkpoints),
     .loss(batch) and .loss_and_grads(batch, label_smoothing=, normalizer=, dropout_seed=).
     batches: anything whose .batch(i) is the i-th batch, a function of i alone.
 
@@ -68,6 +68,7 @@ class Trainer:
         self.run_dir = None if run_dir is None else Path(run_dir)
         self.checkpoint_every, self.print_every = checkpoint_every, print_every
         self.step = 0  # updates made
+        self.state = model.state  # after the last whole step
         if resume:
             self._resume()
         elif self.run_dir and self.checkpoint.exists():
@@ -96,6 +97,7 @@ class Trainer:
                 if self.run_dir and (row.step % self.checkpoint_every == 0 or row.step == steps):
                     self._save()
         except KeyboardInterrupt:
+            self.model.state = self.state  # the step that was begun is not made
             if self.run_dir:
                 self._save()
                 progress.say(f"Interrupted: step {self.step} is kept in {self.checkpoint}")
@@ -130,7 +132,7 @@ class Trainer:
         row = LogRow(step, loss, val_loss, lr, norm, tokens)
         with interrupts_held():
             self.optimizer.step(grads, lr=lr)
-            self.step = step
+            self.step, self.state = step, self.model.state
             self.log.append(row)
         return row
 
@@ -157,7 +159,8 @@ class Trainer:
             self._stop(f"the state after step {self.step} is not finite",
                        optimizer=self.optimizer.state())
         arrays = {**dict(tree_items(self.model.params, "params")),
-                  **dict(tree_items(self.optimizer.state(), "optimizer"))}
+                  **dict(tree_items(self.optimizer.state(), "optimizer")),
+                  **dict(tree_items(self.state, "state"))}
         save_arrays(self.checkpoint, arrays, {**self._identity(), "step": self.step})
 
     def _stop(self, what, **trees):
@@ -188,8 +191,10 @@ class Trainer:
             expect_same_settings(path, key, there[key], here[key])
         params = take_tree(path, arrays, "params", self.model.params)
         state = take_tree(path, arrays, "optimizer", self.optimizer.state())
+        model_state = take_tree(path, arrays, "state", self.model.state)
         tree_map(np.copyto, self.model.params, params)
         self.optimizer.load_state(state)
+        self.model.state = self.state = model_state
         self.step = there["step"]
 
 

@@ -73,7 +73,7 @@ def test_the_mask_does_not_depend_on_the_dtype():
 @pytest.mark.parametrize("rate", [-0.1, 1.0, 1.5])
 def test_a_rate_outside_its_range_is_refused(rate):
     for training in (True, False):
-        with pytest.raises(ValueError, match=f"dropout rate is {rate}, expected 0 <= rate < 1"):
+        with pytest.raises(ValueError, match=f"dropout rate is {rate}, expected 0 <= it < 1"):
             dropout_forward(X, rate=rate, rng=np.random.default_rng(0), training=training)
 
 
