@@ -22,6 +22,12 @@ CONFIGS = {
         "norm": "rms", "n_heads": 3, "n_kv_heads": 1, "positions": "rotary",
         "activation": "swiglu", "n_layers": 1},
 }
+LANGUAGE_MODELS = {
+    "gpt": {"activation": "gelu_tanh", "positions": "learned", "n_layers": 2},
+    "llama": {"norm": "rms", "activation": "swiglu", "positions": "rotary", "n_kv_heads": 1,
+              "tied_embeddings": "none"},
+    "post-norm, alibi": {"norm_placement": "post", "positions": "alibi", "activation": "silu"},
+}
 
 
 def cases(seed=0):
@@ -50,4 +56,12 @@ def cases(seed=0):
                       (params["encoder"],), {**ids, "state": state}, KEY_BIAS))
     found.append(Case("decoder", "alone", models.decoder_forward, models.decoder_backward,
                       (params["decoder"], memory), {**ids, "tgt": TGT}, KEY_BIAS))
+    for what, changes in LANGUAGE_MODELS.items():
+        config = models.DecoderOnlyConfig(10, d_model=6, n_heads=3, d_ff=8, max_seq_len=12,
+                                          dropout=0.2, **{"n_layers": 1, **changes})
+        params = randomize(rng, models.decoder_only_init(rng, config=config, dtype=np.float64))
+        found.append(Case("decoder_only", what, models.decoder_only_forward,
+                          models.decoder_only_backward, (params,),
+                          {"ids": SRC, "config": config, "dropout_seed": (1, 2)},
+                          () if config.positions == "rotary" else KEY_BIAS))
     return found

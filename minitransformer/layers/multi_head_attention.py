@@ -6,7 +6,7 @@ import numpy as np
 
 from minitransformer.functional import (
     attention_backward, attention_forward, merge_heads, split_heads)
-from minitransformer.layers.options import Positions
+from minitransformer.layers.options import NO_POSITIONS, Positions
 from minitransformer.layers.projection import (
     projection_backward, projection_forward, projection_init)
 
@@ -24,14 +24,14 @@ class MultiHeadAttentionCache(NamedTuple):
 
 
 def multi_head_attention_init(rng, *, d_model, d_kv=None, dtype=np.float32):
-    """{"q", "k", "v", "out"}: projections (D, D); of k and v (D, d_kv), d_kv = G K, D where None."""
+    """{"q", "k", "v", "out"}: projections (D, D); k and v (D, d_kv), d_kv = G K, or D for None."""
     widths = {"q": d_model, "k": d_kv or d_model, "v": d_kv or d_model, "out": d_model}
     return {name: projection_init(rng, d_in=d_model, d_out=d_out, dtype=dtype)
             for name, d_out in widths.items()}
 
 
 def multi_head_attention_forward(params, x, memory=None, *, n_heads, mask=None, causal=False,
-                                 positions=Positions(), kv_cache=None):
+                                 positions=NO_POSITIONS, kv_cache=None):
     """out = merge(attention(split(x wq), split(s wk), split(s wv))) wo, with s = memory or x.
 
     x (B, T, D), memory (B, S, D) or None (self-attention) -> out (B, T, D), cache.

@@ -173,18 +173,19 @@ def _turn(x, start):
     return variants.rotary_forward(x, positions=np.arange(start, start + x.shape[2]))
 
 
+NO_POSITIONS = Positions()
 POSITIONS = {
     "sinusoidal": Positions(add=_add_sinusoids),
     "learned": Positions(_learned_init, _add_learned, _add_learned_backward),
     "rotary": Positions(turn=_turn, turn_backward=variants.rotary_backward),
     "alibi": Positions(bias=variants.alibi_bias),
-    "none": Positions(),
+    "none": NO_POSITIONS,
 }
 TIED_EMBEDDINGS = ("none", "output", "all")
 
 
 def attention_sizes(config):
-    """The sizes of multi_head_attention_init: d_model, and d_kv = K times n_kv_heads (None: all)."""
+    """The sizes of multi_head_attention_init: d_model, and d_kv, K times the key/value heads."""
     n_kv_heads = config.n_heads if config.n_kv_heads is None else config.n_kv_heads
     return {"d_model": config.d_model, "d_kv": config.d_model // config.n_heads * n_kv_heads}
 

@@ -141,7 +141,7 @@ def encoder_decoder_init(rng, *, config, dtype=np.float32):
 def encoder_decoder_forward(params, *, src, tgt, config, dropout_seed=None, state=None):
     """logits[b, t] scores the token after tgt[b, : t + 1], given src[b].
 
-    src (B, S), tgt (B, T) ids -> logits (B, T, V), cache. dropout_seed, state: as in encoder_forward.
+    src (B, S), tgt (B, T) ids -> logits (B, T, V), cache. dropout_seed, state: see encoder_forward.
     Raises ValueError for ids out of range and too long, empty or mismatched sequences.
     """
     expect_shape("tgt", tgt, "B T")

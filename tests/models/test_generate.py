@@ -7,7 +7,8 @@ from minitransformer.data.batching import pad_rows
 from minitransformer.data.tokenizers import END, PAD, START
 from minitransformer.decoding import beam_search
 from minitransformer.models.encoder_decoder import encoder_decoder_forward
-from minitransformer.models.model import EncoderDecoder, EncoderDecoderConfig, decoding_step
+from minitransformer.models.translation import (
+    EncoderDecoder, EncoderDecoderConfig, decoding_step)
 from minitransformer.tree import tree_map
 
 SOURCES = [[5, 3, 8, 4, 9, 3, 7], [6], [3, 3, 5, 8], [9, 4]]
