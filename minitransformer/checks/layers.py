@@ -70,9 +70,9 @@ def cases(seed=0):
              {"n_heads": H, "mask": memory_mask}, KEY_BIAS),
         Case("multi_head_attention", "one key/value head, rotary", *heads,
              (attend(d_kv=D // H), normal(B, T, D), None),
-             {"n_heads": H, "causal": True, "positions": POSITIONS["rotary"]}),
+             {"n_heads": H, "causal": True, "positions": "rotary"}),
         Case("multi_head_attention", "alibi", *heads, (attend(), normal(B, T, D), None),
-             {"n_heads": H, "causal": True, "positions": POSITIONS["alibi"]}, KEY_BIAS),
+             {"n_heads": H, "causal": True, "positions": "alibi"}, KEY_BIAS),
         *map(positioned, POSITIONS),
     ]
     for activation in ACTIVATIONS:
@@ -114,6 +114,6 @@ def cases(seed=0):
         if name != "none":
             del params["decoder"]["output"]
         if name == "all":
-            params["encoder"]["embedding"] = {"positions": normal(T, D)}
+            del params["encoder"]["embedding"]
         found.append(Case("tied_embeddings", name, *tied, (params,), {"tied_embeddings": name}))
     return found

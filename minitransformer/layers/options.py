@@ -137,8 +137,8 @@ class Positions(NamedTuple):
 
     On embeddings: init(rng, config, dtype) -> params, add(params, x, config, start) -> x, cache and
     add_backward(dout, cache) -> dparams; x itself gets dout. On queries and keys: turn(x, start)
-    -> x, cache and turn_backward(dout, cache) -> dx. On scores: bias(n_heads, T, S) or None.
-    start: the place of the first token.
+    -> x, cache and turn_backward(dout, cache) -> dx. On scores: on_scores(n_heads, T, S), further
+    keywords of attention_forward. start: the place of the first token.
     """
 
     init: Callable = lambda rng, config, dtype: {}
@@ -146,7 +146,7 @@ class Positions(NamedTuple):
     add_backward: Callable = lambda dout, cache: {}
     turn: Callable = lambda x, start: (x, None)
     turn_backward: Callable = lambda dout, cache: dout
-    bias: Callable = lambda n_heads, T, S: None
+    on_scores: Callable = lambda n_heads, T, S: {}
 
 
 def _add_sinusoids(params, x, config, start):
@@ -169,17 +169,20 @@ def _add_learned_backward(dout, cache):
     return {"positions": embedding_backward(np.sum(dout, axis=0), cache)}       # (max, D)
 
 
+def _alibi(n_heads, T, S):
+    return {"score_bias": variants.alibi_bias(n_heads, T, S)}  # (H, T, S)
+
+
 def _turn(x, start):
     return variants.rotary_forward(x, positions=np.arange(start, start + x.shape[2]))
 
 
-NO_POSITIONS = Positions()
 POSITIONS = {
     "sinusoidal": Positions(add=_add_sinusoids),
     "learned": Positions(_learned_init, _add_learned, _add_learned_backward),
     "rotary": Positions(turn=_turn, turn_backward=variants.rotary_backward),
-    "alibi": Positions(bias=variants.alibi_bias),
-    "none": NO_POSITIONS,
+    "alibi": Positions(on_scores=_alibi),
+    "none": Positions(),
 }
 TIED_EMBEDDINGS = ("none", "output", "all")
 

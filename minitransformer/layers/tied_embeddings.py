@@ -20,7 +20,7 @@ def tied_embeddings_forward(params, *, tied_embeddings):
     if tied_embeddings in ("output", "all"):
         decoder["output"] = {"w": table.T}                                  # (D, V)
     if tied_embeddings == "all":
-        encoder["embedding"] = {**encoder["embedding"], "table": table}     # (V, D)
+        encoder["embedding"] = {**encoder.get("embedding", {}), "table": table}  # (V, D)
     return {"encoder": encoder, "decoder": decoder}, TiedEmbeddingsCache(tied_embeddings)
 
 
@@ -33,8 +33,9 @@ def tied_embeddings_backward(dfull, cache):
     if cache.tied_embeddings in ("output", "all"):
         dtable = dtable + decoder.pop("output")["w"].T                      # (V, D)
     if cache.tied_embeddings == "all":
-        encoder["embedding"] = dict(encoder["embedding"])
-        dtable = dtable + encoder["embedding"].pop("table")                 # (V, D)
+        beside = dict(encoder.pop("embedding"))
+        dtable = dtable + beside.pop("table")                               # (V, D)
+        encoder.update({"embedding": beside} if beside else {})
     # What else stands beside a table (learned positions) is not shared.
     decoder["embedding"] = {**decoder["embedding"], "table": dtable}  # [tied_embeddings.dparams]
     return {"encoder": encoder, "decoder": decoder}

@@ -135,6 +135,7 @@ def encoder_decoder_init(rng, *, config, dtype=np.float32):
         del decoder["output"]
     if config.tied_embeddings == "all":
         del encoder["embedding"]["table"]
+        encoder = {name: part for name, part in encoder.items() if name != "embedding" or part}
     return {"encoder": encoder, "decoder": decoder}
 
 

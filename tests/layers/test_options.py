@@ -102,10 +102,10 @@ def test_each_scheme_enters_at_one_place(name):
     params = scheme.init(np.random.default_rng(2), CONFIG, np.float64)
     added, _ = scheme.add(params, X, CONFIG, 1)
     turned, _ = scheme.turn(HEADS, 1)
-    places = {"sinusoidal": "add", "learned": "add", "rotary": "turn", "alibi": "bias"}
+    places = {"sinusoidal": "add", "learned": "add", "rotary": "turn", "alibi": "scores"}
     found = [place for place, changed in (
         ("add", not np.array_equal(added, X)), ("turn", not np.array_equal(turned, HEADS)),
-        ("bias", scheme.bias(5, 3, 3) is not None)) if changed]
+        ("scores", scheme.on_scores(5, 3, 3) != {})) if changed]
     assert found == ([places[name]] if name in places else [])
 
 
