@@ -3,8 +3,9 @@
 import contextlib
 import sys
 
-from minitransformer import functional
+from minitransformer import functional, layers, models
 
+PACKAGES = (functional, layers, models)
 UNTOUCHED = ("minitransformer.teaching", "minitransformer.checks")  # they judge by the originals
 
 
@@ -12,19 +13,21 @@ UNTOUCHED = ("minitransformer.teaching", "minitransformer.checks")  # they judge
 def swapped(name, forward=None, backward=None):
     """Inside the with block the package computes the pair `name` by these functions.
 
-    name: a pair of minitransformer.functional, such as "attention". None leaves that half as it is.
+    name: a pair of minitransformer.functional, such as "attention", or of layers or models, such as
+    "encoder_block" or "decoder". None leaves that half as it is.
     Every module of the package that uses the pair is given the new functions, but for the lessons'
     own and the check cases; afterwards the old ones are back, whatever happened.
-    Raises ValueError for a name that is not a pair of functional.
+    Raises ValueError for a name that is no pair.
     """
-    pairs = [key[:-len("_forward")] for key in vars(functional) if key.endswith("_forward")]
+    pairs = {key[:-len("_forward")]: package for package in PACKAGES
+             for key, value in vars(package).items() if key.endswith("_forward") and callable(value)}
     if name not in pairs:
         raise ValueError(f"there is no pair {name!r}; there are {', '.join(pairs)}")
     changes = []  # (namespace or table, key, what stood there)
     try:
         for half, new in (("forward", forward), ("backward", backward)):
             if new is not None:
-                old = getattr(functional, f"{name}_{half}")
+                old = getattr(pairs[name], f"{name}_{half}")
                 changes += _replace(old, new)
         yield
     finally:
