@@ -20,7 +20,8 @@ def swapped(name, forward=None, backward=None):
     Raises ValueError for a name that is no pair.
     """
     pairs = {key[:-len("_forward")]: package for package in PACKAGES
-             for key, value in vars(package).items() if key.endswith("_forward") and callable(value)}
+             for key, value in vars(package).items()
+             if key.endswith("_forward") and callable(value)}  # layers.feed_forward is a module
     if name not in pairs:
         raise ValueError(f"there is no pair {name!r}; there are {', '.join(pairs)}")
     changes = []  # (namespace or table, key, what stood there)
