@@ -128,6 +128,8 @@ ITEMS = (
             Mistake(lambda x, w, b=None: (x @ w, (x, w, b)), "The bias b is not added."),
             Mistake(lambda x, w, b=None: (x @ w + b, (x, w, b)),
                     "b may be None: then there is nothing to add."),
+            Mistake(lambda x, w, b=None: (x @ w + b if b else x @ w, (x, w, b)),
+                    "An array is neither true nor false: ask `if b is not None`."),
             Mistake(lambda x, w, b=None: (np.einsum("nd,de->ne", x, w) + b, (x, w, b)),
                     "x may have more axes in front: write x @ w, which leaves those alone."),
             Mistake(lambda x, w, b=None: (my_linear_forward(x, w, b)[0],
