@@ -95,6 +95,9 @@ ITEMS = (
             Mistake(backward_mistake(dscores=lambda dp, p, root: p * (
                         dp - dp.mean(axis=-1, keepdims=True)) / root),
                     "This subtracts the row's plain mean: each number counts with its weight."),
+            Mistake(backward_mistake(dscores=lambda dp, p, root: p * (
+                        dp - dp.sum(axis=-1, keepdims=True)) / root),
+                    "This subtracts the row's plain sum: each number counts with its weight."),
             Mistake(backward_mistake(dscores=lambda dp, p, root: (
                         p * dp - (dp * p).sum(axis=-1, keepdims=True)) / root),
                     "The brackets are missing: weights * (dweights - the row's sum)."),

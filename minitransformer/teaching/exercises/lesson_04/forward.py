@@ -173,8 +173,8 @@ ITEMS = (
               for repair in (np.multiply, lambda weights, allowed: np.where(
                   np.any(allowed, axis=-1, keepdims=True), weights, 0.0))),
             Mistake(mask_mistake(hidden=-1e9),
-                    "With a finite number instead of -inf, a row that may attend to nothing attends"
-                    " to everything equally: it must give zeros."),
+                    "A row that may attend to nothing attends to everything equally: after the "
+                    "softmax set its weights to 0, before @ v."),
             Mistake(mask_mistake(allow=lambda mask, triangle: ~mask & triangle),
                     "The mask is turned round: True means that the query may attend."),
             Mistake(mask_mistake(allow=lambda mask, triangle: triangle),
