@@ -106,8 +106,11 @@ def _build_words(names, given, expected):
         inside, wanted = dict(named_leaves(mine, name)), dict(named_leaves(right, name))
         if inside.keys() != wanted.keys():
             missing = [leaf for leaf in wanted if leaf not in inside]
-            lacks = f" It lacks {missing[0]}." if missing and isinstance(mine, dict) else ""
-            return f"{_where_builds_part(name, mine, right)}{lacks}"
+            extra = [leaf for leaf in inside if leaf not in wanted]
+            words = _where_builds_part(name, mine, right)
+            if not isinstance(mine, dict):
+                return words
+            return f"{words} It lacks {missing[0]}." if missing else f"{words} Drop {extra[0]}."
 
 
 def _where_builds_part(name, given, expected):
