@@ -104,7 +104,7 @@ def views_of_model(model, src, target, *, src_tokens, target_tokens):
          src_tokens, "target asks", "source is asked")]
     views = []
     for name, caches, rows, columns, row_title, column_title in kinds:
-        layers = [seen[id(layer.attention)] for layer in caches]
+        layers = [_seen_in(seen, layer.attention) for layer in caches]
         stacked = {key: np.concatenate([layer[key] for layer in layers]) for key in layers[0]}
         masked = stacked.pop("masked")                                       # (L, H, T, S)
         views.append(View(name, list(rows), list(columns), row_title, column_title, stacked,
@@ -142,6 +142,14 @@ def _watched(seen):
 
     kept = []
     return swapped("attention", watching_forward, watching_backward)
+
+
+def _seen_in(seen, cache):
+    """What was seen of the attention that this cache belongs to."""
+    if "dscores" not in seen.get(id(cache), {}):
+        raise ValueError("the model computes its attention by other functions than the package's "
+                         "attention_forward and attention_backward, so it cannot be watched")
+    return seen[id(cache)]
 
 
 def expect_modest(views):

@@ -8,6 +8,7 @@ let hovered = null, focused = null, kept = null;  // {t, s}: a row, a column, or
 
 function view() { return data.views[state.view]; }
 function headCount() { return view().arrays.weights[0].length; }
+function allHeads() { return [...Array(headCount()).keys()]; }
 function eachPair(visit) {
   view().rows.forEach((_, t) => view().columns.forEach((_, s) => visit(t, s)));
 }
@@ -30,15 +31,6 @@ function numbersOf(name, head) {
     values.min = Math.min(values.min, at(t, s));
   });
   return values;
-}
-
-// A number as the reader sees it, with the digits that are stored.
-function shown(values, t, s) {
-  if (values.hidden(t, s)) return "masked";
-  const value = values.at(t, s);
-  const text = values.e < -7 ? value.toExponential(3) : value.toFixed(Math.max(0, -values.e));
-  if (Number(text) === 0) return "0";
-  return (values.name !== "weights" && value > 0 ? "+" : "") + text.replace(/-/g, "−");
 }
 
 // ---- what the pointer and the keys do ----
@@ -101,51 +93,52 @@ function update() {
       element.classList.toggle("mt-dim", Boolean(now) && !fits(t, s));
     }
   }
-  for (const { numbers, values, place } of pictures) {
-    numbers.replaceChildren();
-    if (now) eachPair((t, s) => {
-      if (!fits(t, s)) return;
-      const { x, y, anchor } = place(t, s, now.t === null);
-      make("text", { x, y, "text-anchor": anchor, "font-size": 12, class: "mt-number",
-                     "dominant-baseline": "central" }, numbers, shown(values, t, s));
-    });
+  for (const picture of pictures) {
+    picture.numbers.replaceChildren();
+    if (now) eachPair((t, s) => { if (fits(t, s)) picture.write(t, s, now.t === null); });
   }
-  tell(now);
+  tell(now, fits);
 }
 
 const LABELS = { weights: "weights", scores: "scores", dweights: "gradient of the weights",
                  dscores: "gradient of the scores" };
 
-function tell(now) {
+// The numbers of what is chosen, in words: for the eye, and for a screen reader.
+function tell(now, fits) {
   readout.replaceChildren();
-  const { rows, columns } = view();
   if (!now) {
     make("p", { class: "mt-quiet" }, readout, "Point at a token to see its numbers; a click keeps "
       + "them. By keyboard: Tab to a token, the arrow keys to walk, Enter to keep, Escape to let "
       + "go.");
     return;
   }
-  const asks = now.t === null ? "" : `“${visible(rows[now.t])}”`;
-  const asked = now.s === null ? "" : `“${visible(columns[now.s])}”`;
-  make("p", { class: "mt-head" }, readout,
-       asks && asked ? `${asks} asks ${asked}` : asks ? `${asks} asks` : `${asked} is asked by`);
+  const word = (parent, token) => make("span", { class: "mt-word" }, parent, visible(token));
+  const head = make("p", { class: "mt-head" }, readout);
+  if (now.t !== null) { word(head, view().rows[now.t]); head.append(" asks "); }
+  if (now.s !== null) word(head, view().columns[now.s]);
+  if (now.t === null) head.append(" is asked by");
   const many = state.head === "all" && headCount() > 1;
-  for (const head of many ? [...Array(headCount()).keys()] : [state.head]) {
+  for (const chosen of many ? allHeads() : [state.head]) {
     for (const name of [state.of, "d" + state.of]) {
-      const values = numbersOf(name, head);
+      const values = numbersOf(name, chosen === "all" ? 0 : chosen);
       if (!values) continue;
-      const pairs = [];
-      eachPair((t, s) => {
-        if ((now.t === null || now.t === t) && (now.s === null || now.s === s)) pairs.push([t, s]);
+      const line = make("p", {}, readout, (many ? `head ${chosen}, ` : "") + LABELS[name] + ": ");
+      const pairs = [], most = many ? 3 : 8;
+      eachPair((t, s) => { if (fits(t, s)) pairs.push([t, s]); });
+      const free = pairs.filter((pair) => !values.hidden(...pair));
+      const size = ([t, s]) => Math.abs(values.at(t, s));
+      if (free.length > most) free.sort((a, b) => size(b) - size(a));
+      free.slice(0, most).forEach(([t, s], i) => {
+        line.append(i ? ", " : "");
+        if (now.t === null || now.s === null) {
+          word(line, now.t === null ? view().rows[t] : view().columns[s]);
+          line.append(" ");
+        }
+        line.append(shown(values, t, s));
       });
-      const most = many ? 3 : 8;
-      if (pairs.length > most) {
-        pairs.sort((a, b) => Math.abs(values.at(...b)) - Math.abs(values.at(...a)));
-      }
-      const words = pairs.slice(0, most).map(([t, s]) =>
-        `${asks && asked ? "" : visible(asks ? columns[s] : rows[t]) + " "}${shown(values, t, s)}`);
-      make("p", {}, readout, (many ? `head ${head}, ` : "") + LABELS[name] + ": " + words.join(", ")
-        + (pairs.length > most ? `, and ${pairs.length - most} more that are smaller` : ""));
+      const rest = [[free.length - most, "smaller"], [pairs.length - free.length, "masked"]]
+        .filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
+      line.append((free.length && rest.length ? "; " : "") + rest.join(", "));
     }
   }
 }
@@ -175,14 +168,14 @@ function choice(parent, name, key, options) {
 
 function fillControls() {
   controls.replaceChildren();
-  const counted = (n) => [...Array(n).keys()].map((i) => [i, String(i)]);
+  const { weights } = view().arrays, numbered = (_, i) => [i, String(i)];
   choice(controls, "attention", "view", data.views.map((one, i) => [i, one.name]));
-  choice(controls, "layer", "layer", counted(view().arrays.weights.length));
-  if (headCount() > 1) {
-    choice(controls, "head", "head", [...counted(headCount()), ["mean", "mean"], ["all", "all"]]);
-  }
+  choice(controls, "layer", "layer", weights.map(numbered));
+  choice(controls, "head", "head", headCount() === 1 ? []
+    : [...weights[0].map(numbered), ["mean", "mean"], ["all", "all"]]);
   choice(controls, "show", "of",
-         ["weights", "scores"].filter((name) => view().arrays[name]).map((name) => [name, name]));
+         ["weights", "scores"].filter((name) => view().arrays[name] || view().arrays["d" + name])
+           .map((name) => [name, name]));
 }
 
 function draw() {
@@ -191,21 +184,21 @@ function draw() {
   panels.replaceChildren();
   for (const name of [state.of, "d" + state.of]) {
     const backward = name.startsWith("d"), all = state.head === "all";
-    const list = (all ? [...Array(headCount()).keys()] : [state.head])
+    const list = (all ? allHeads() : [state.head])
       .map((head) => numbersOf(name, head)).filter(Boolean);
     if (!list.length) continue;
     const scale = scaleOf(list), panel = make("div", { class: "mt-panel" }, panels);
-    const title = `${backward ? "backward" : "forward"}: ${LABELS[name]}`;
-    make("p", { class: "mt-head" }, panel, title);
+    const title = `${backward ? "Backward" : "Forward"}: ${LABELS[name]}`;
+    make("p", { class: "mt-head" }, panel, backward ? `${title} (${name})` : title);
     make("p", { class: "mt-quiet" }, panel, scale.empty ? "All of them are 0." : backward
-      ? "Red: more of it would raise the loss. Blue: more would lower it."
-      : scale.signed ? "Red: above 0. Blue: below 0."
-      : all ? "A row for each token that asks. The stronger the colour, the more it takes."
-      : "The thicker the line, the more the left token takes from the right one.");
+      ? "Red: more of it would raise the loss. Blue: lower it."
+      : scale.signed ? "Red: above 0. Blue: below 0. A softmax makes the weights."
+      : all ? "Rows ask. The stronger the colour, the more they take."
+      : "Thick: the left token takes much from the right one.");
     const box = make("div", { class: all ? "mt-heads" : "" }, panel);
     list.forEach((values, i) => all ? drawTable(box, values, scale, `${title}, head ${i}`,
       `head ${i}`) : drawLines(box, values, scale, title));
-    if (!scale.empty) drawLegend(panel, scale);
+    if (!scale.empty) drawLegend(panel, scale, list, all);
   }
   update();
 }

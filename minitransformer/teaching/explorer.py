@@ -46,8 +46,7 @@ def explore(what, text, *, target=None, scores=None, gradients=None, title=""):
     if isinstance(what, (Translator, EncoderDecoder)):
         if scores is not None or gradients is not None:
             raise ValueError("scores and gradients are the model's own here: leave them out")
-        views, note = _look_into(what, text, target)
-        return Explorer(views, title=title, notes=[note])
+        return _look_into(what, text, target, title)
     if target is not None:
         raise ValueError("target belongs to a model; with arrays give tokens=(who asks, who is "
                          "asked)")
@@ -59,36 +58,44 @@ def explore(what, text, *, target=None, scores=None, gradients=None, title=""):
     return Explorer([view], title=title, notes=[] if probable.all() else [NO_PROBABILITIES])
 
 
-def _look_into(what, text, target):
-    """(views, a sentence about the loss) of a Translator or an EncoderDecoder."""
+def _look_into(what, text, target, title):
+    """The Explorer of a Translator or an EncoderDecoder."""
+    model = what.model if isinstance(what, Translator) else what
+    longest = model.config.max_seq_len
     if isinstance(what, Translator):
         if not isinstance(text, str):
             raise ValueError(f"text is {type(text).__name__}, expected the source as one string")
-        target = what.translate([text])[0] if target is None else target
-        src, tgt = what.source.encode(text), what.target.encode(target)
-        src_tokens, target_tokens, model = what.source.split(text), list(target), what.model
-    else:
-        src, model = [int(i) for i in np.ravel(text)], what
         if target is None:
-            target = model.generate(np.array([src]), max_new_tokens=model.config.max_seq_len)[0]
+            target = what.translate([text])[0][:longest - 1]  # the decoder reads START before it
+        title = title or f"{text} → {target}"
+        src, tgt = what.source.encode(text), what.target.encode(target)
+        src_tokens, target_tokens = what.source.split(text), list(target)
+    else:
+        src = [int(i) for i in np.ravel(text)]
+        if target is None:
+            target = model.generate(np.array([src]), max_new_tokens=longest)[0][:longest - 1]
         tgt = [int(i) for i in np.ravel(target)]
         src_tokens, target_tokens = [str(i) for i in src], [str(i) for i in tgt]
     views, loss = views_of_model(model, src, tgt, src_tokens=src_tokens,
                                  target_tokens=target_tokens)
-    return views, f"The loss is {loss:.4f} nats a target token; the gradients are the loss's."
+    return Explorer(views, title=title, notes=[f"The loss is {loss:.4f} nats a target token; the "
+                                               "gradients are the loss's."])
 
 
 class Explorer:
-    """Views of attention, which a notebook draws as a picture that answers. See explore."""
+    """Views of attention, which a notebook draws as a picture that answers. See explore.
+
+    .views holds the numbers: .views[0].arrays["dweights"] is (L, H, T, S).
+    """
 
     def __init__(self, views, *, title="", notes=()):
         expect_modest(views)
         self.views, self.title, self.notes = list(views), title, list(notes)
 
     def __repr__(self):
-        kinds = [f"{view.name}: {view.masked.shape[0]} layers, {view.masked.shape[1]} heads, "
+        kinds = [f"{view.name}: layers {view.masked.shape[0]}, heads {view.masked.shape[1]}, "
                  f"{len(view.rows)} tokens ask {len(view.columns)}" for view in self.views]
-        return f"Explorer({'; '.join([*kinds, *self.notes])})"
+        return f"<Explorer {'; '.join([*kinds, *self.notes])}>"
 
     def _repr_html_(self):
         """One <div>: a sentence, the numbers as JSON, and the script that draws them as SVG."""
@@ -118,7 +125,7 @@ class Explorer:
         """Draw the static picture, for where no script runs; returns the matplotlib figure.
 
         kind: a view's name, by default the first; head: None for all; of: "weights" or "scores".
-        Above are the values, below their gradients where there are any.
+        Above are the values, below their gradients where there are any; × marks what is masked.
         Raises ValueError for a kind, layer, head or quantity that is not there.
         """
         return _plot(self, kind, layer, head, of)
@@ -165,15 +172,15 @@ def _script():
 def _plot(explorer, kind, layer, head, of):
     import matplotlib.pyplot as plt
 
-    from minitransformer.teaching.figures import heatmap
+    from minitransformer.teaching.figures import GREY, PALE, heatmap
 
     names = [view.name for view in explorer.views]
     if kind is not None and kind not in names:
         raise ValueError(f"kind is {kind!r}, there is {', '.join(names)}")
     view = explorer.views[0 if kind is None else names.index(kind)]
     L, H, T, S = view.masked.shape
-    if of not in ("weights", "scores") or of not in view.arrays:
-        shown = [name for name in ("weights", "scores") if name in view.arrays]
+    shown = [name for name in ("weights", "scores") if {name, f"d{name}"} & view.arrays.keys()]
+    if of not in shown:
         raise ValueError(f"of is {of!r}, there are {' and '.join(shown)}")
     if not 0 <= layer < L or not (head is None or 0 <= head < H):
         raise ValueError(f"layer is {layer} and head is {head}, but there are {L} layers and {H} "
@@ -190,6 +197,10 @@ def _plot(explorer, kind, layer, head, of):
                     kind="weights" if name == "weights" else "signed",
                     row_title=view.row_title, column_title=view.column_title)
             ax.set_title(name if H == 1 else f"{name}, head {h}", fontsize=10, fontweight="normal")
+            for t, s in np.argwhere(view.masked[layer, h]):
+                ax.add_patch(plt.Rectangle((s - 0.5, t - 0.5), 1, 1, facecolor=PALE, zorder=4,
+                                           edgecolor="white"))
+                ax.text(s, t, "×", ha="center", va="center", color=GREY, zorder=5)
             if side > 8:
                 ax.tick_params(axis="x", rotation=90)
     if explorer.title:

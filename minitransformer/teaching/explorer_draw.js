@@ -46,20 +46,19 @@ function newPicture(parent, width, height, label) {
 }
 
 // A token that can be pointed at: box is [x, y, width, height], at is where its text stands.
-function addToken(picture, box, at, place, n, font, rotated) {
-  const { t, s } = place;
-  const token = t === null ? view().columns[s] : view().rows[t];
+function addToken(picture, box, at, place, n, font) {
+  const { t, s } = place, [x, y, width, height] = box;
+  const token = visible(t === null ? view().columns[s] : view().rows[t]);
   const title = t === null ? view().columnTitle : view().rowTitle;
   const g = make("g", { class: "mt-token", role: "button", tabindex: -1, "aria-pressed": "false",
-                        "aria-label": `${visible(token)}, ${title}, ${(t ?? s) + 1} of ${n}` },
+                        "aria-label": `${token}, ${title}, ${(t ?? s) + 1} of ${n}` },
                  picture.svg);
-  const [x, y, width, height] = box;
   make("rect", { x, y, width, height, rx: 4 }, g);
   const text = make("text", { x: at.x, y: at.y, "text-anchor": at.anchor, "font-size": font,
-                              "dominant-baseline": "central" }, g, visible(token));
+                              "dominant-baseline": "central" }, g, token);
+  if (at.upright) text.setAttribute("transform", `rotate(-90 ${at.x} ${at.y})`);
   shorten(text, at.room);
-  if (rotated) text.setAttribute("transform", `rotate(-55 ${at.x} ${at.y})`);
-  if (text.textContent !== visible(token)) make("title", {}, g, visible(token));
+  if (text.textContent !== token) make("title", {}, g, token);
   drawn.push({ kind: "token", t, s, element: g });
   picture.lists[t === null ? 1 : 0].push(g);
   react(g, place, picture);
@@ -69,14 +68,15 @@ function addToken(picture, box, at, place, n, font, rotated) {
 function drawLines(parent, values, scale, label) {
   const T = view().rows.length, S = view().columns.length, n = Math.max(T, S);
   const row = n <= 6 ? 38 : n <= 12 ? 30 : n <= 24 ? 22 : 17, font = row >= 30 ? 14 : row * 0.62;
-  const top = 24, height = n * row, left = 110, right = 290, width = 400;
+  const width = Math.max(290, Math.min(430, parent.clientWidth || 430));
+  const left = 0.26 * width, right = width - left, top = 26, height = n * row;
   const svg = newPicture(parent, width, top + height, label);
   const gap = (count) => Math.min(height / count, 1.6 * row);
   const y = (i, count) => top + height / 2 + (i - (count - 1) / 2) * gap(count);
   make("text", { x: left - 8, y: 10, "text-anchor": "end", "font-size": 12, class: "mt-quiet" },
        svg, view().rowTitle);
-  make("text", { x: right + 8, y: 10, "font-size": 12, class: "mt-quiet" }, svg,
-       view().columnTitle);
+  make("text", { x: Math.min(right + 8, width - 92), y: 10, "font-size": 12, class: "mt-quiet" },
+       svg, view().columnTitle);
   const lines = make("g", { fill: "none" }, svg);
   eachPair((t, s) => {
     if (values.hidden(t, s)) return;
@@ -88,9 +88,19 @@ function drawLines(parent, values, scale, label) {
       "stroke-opacity": opacity.toFixed(3), "data-t": t, "data-s": s }, lines);
     drawn.push({ kind: "line", t, s, element: path });
   });
-  const picture = { svg, lists: [[], []], sideways: false, values, numbers: make("g", {}, svg),
-                    place: (t, s, atRow) => atRow ? { x: left + 4, y: y(t, T), anchor: "start" }
-                      : { x: right - 4, y: y(s, S), anchor: "end" } };
+  const picture = { svg, lists: [[], []], sideways: false, numbers: make("g", {}, svg) };
+  // A number stands where a line meets its token; a patch of the ground keeps it readable.
+  picture.write = (t, s, atRow) => {
+    const x = atRow ? left + 5 : right - 5, at = atRow ? y(t, T) : y(s, S), side = font - 1.5;
+    const hidden = values.hidden(t, s);
+    const text = make("text", { x, y: at, "text-anchor": atRow ? "start" : "end",
+                                "font-size": side, "dominant-baseline": "central",
+                                class: hidden ? "mt-number mt-quiet" : "mt-number" },
+                      picture.numbers, hidden && n > 12 ? "×" : shown(values, t, s));
+    const length = text.getComputedTextLength() + 10;
+    text.before(make("rect", { x: atRow ? left - 1 : right - length + 1, y: at - side * 0.7,
+                               width: length, height: side * 1.4, class: "mt-patch" }));
+  };
   for (let t = 0; t < T; t++) {
     addToken(picture, [0, y(t, T) - gap(T) / 2, left - 2, gap(T)],
              { x: left - 8, y: y(t, T), anchor: "end", room: left - 14 }, { t, s: null }, T, font);
@@ -107,10 +117,10 @@ function drawLines(parent, values, scale, label) {
 // A row for each token that asks, a column for each that is asked.
 function drawTable(parent, values, scale, label, heading) {
   const T = view().rows.length, S = view().columns.length, n = Math.max(T, S);
-  const cell = n <= 4 ? 42 : n <= 8 ? 34 : n <= 16 ? 20 : 12, font = Math.min(13, cell);
-  const rotated = view().columns.some((token) => 8 * token.length > cell);
-  const left = 66, top = 20 + (rotated ? 60 : 22);
-  const svg = newPicture(parent, left + S * cell + (rotated ? 34 : 2), top + T * cell + 2, label);
+  const cell = n <= 4 ? 42 : n <= 8 ? 34 : n <= 16 ? 20 : 13, font = Math.min(13, cell - 2);
+  const upright = view().columns.some((token) => 8 * token.length > cell);
+  const left = 66, top = 20 + (upright ? 66 : 24);
+  const svg = newPicture(parent, Math.max(left + S * cell + 2, 110), top + T * cell + 2, label);
   make("text", { x: 0, y: 10, "font-size": 13, "font-weight": 600 }, svg, heading);
   eachPair((t, s) => {
     const x = left + s * cell, y = top + t * cell, hidden = values.hidden(t, s);
@@ -134,34 +144,53 @@ function drawTable(parent, values, scale, label, heading) {
              { x: left - 7, y: top + (t + 0.5) * cell, anchor: "end", room: left - 10 },
              { t, s: null }, T, font);
   }
+  const tall = upright ? 64 : 22;
   for (let s = 0; s < S; s++) {
-    const x = left + (s + 0.5) * cell;
-    addToken(picture, [left + s * cell, top - 20, cell, 18],
-             { x, y: top - 10, anchor: rotated ? "start" : "middle", room: rotated ? 62 : cell },
-             { t: null, s }, S, font, rotated);
+    addToken(picture, [left + s * cell, top - tall - 1, cell, tall],
+             { x: left + (s + 0.5) * cell, y: upright ? top - 5 : top - 12, upright,
+               anchor: upright ? "start" : "middle", room: upright ? 58 : cell },
+             { t: null, s }, S, font);
   }
   finish(picture);
 }
 
-// What width and colour mean: a few sample lines with their numbers.
-function drawLegend(parent, scale) {
-  const parts = scale.signed ? [-1, -0.5, 0.5, 1] : [0.25, 0.5, 0.75, 1];
-  const svg = make("svg", { viewBox: "0 0 260 34", width: 260, height: 34, role: "img",
-                            "aria-label": "the scale of the lines" }, parent);
+// What the colours mean, and in a picture of lines their width: a few samples with numbers.
+function drawLegend(parent, scale, list, squares) {
+  const max = Math.max(...list.map((values) => values.max));
+  const min = Math.min(...list.map((values) => values.min));
+  const parts = min < 0 && max > 0 ? [-1, -0.5, 0.5, 1]
+    : [0.25, 0.5, 0.75, 1].map((part) => min < 0 ? -part : part);
+  const svg = make("svg", { viewBox: "0 0 260 36", width: 260, height: 36, role: "img",
+                            "aria-label": "the scale" }, parent);
   parts.forEach((part, i) => {
-    const { colour, width, opacity } = paint(part * scale.largest, scale);
-    make("rect", { x: 4 + 64 * i, y: 9 - width / 2, width: 54, height: width,
-                   style: `fill: ${colour}`, "fill-opacity": opacity.toFixed(3) }, svg);
-    make("text", { x: 31 + 64 * i, y: 28, "text-anchor": "middle", "font-size": 11,
+    const { strength, colour, width, opacity } = paint(part * scale.largest, scale);
+    const height = squares ? 13 : width;
+    make("rect", { x: 4 + 64 * i, y: 9 - height / 2, width: 54, height, style: `fill: ${colour}`,
+                   "fill-opacity": (squares ? strength : opacity).toFixed(3) }, svg);
+    make("text", { x: 31 + 64 * i, y: 29, "text-anchor": "middle", "font-size": 11,
                    class: "mt-quiet" }, svg, brief(part * scale.largest, 3));
   });
 }
 
 // A number in two or three digits, for where there is little room.
 function brief(value, digits = 2) {
-  if (value === 0) return "0";
   const size = Math.abs(value);
-  const text = size >= 0.01 && size < 1000 ? String(Number(value.toPrecision(digits)))
-    : value.toExponential(digits - 2);
-  return text.replace("-", "−");
+  if (size !== 0 && (size < 0.001 || size >= 10000)) return powers(value, digits - 2);
+  return String(Number(value.toPrecision(digits))).replace("-", "−");
+}
+
+// 0.0000123 as 1.23×10⁻⁵.
+function powers(value, decimals) {
+  const [digits, exponent] = value.toExponential(decimals).split("e");
+  const raised = String(Number(exponent)).replace(/./g, (c) => c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[c]);
+  return `${digits.replace("-", "−")}×10${raised}`;
+}
+
+// A number as it is told: with the digits that are stored.
+function shown(values, t, s) {
+  if (values.hidden(t, s)) return "masked";
+  const value = values.at(t, s), decimals = Math.max(0, -values.e);
+  if (Math.abs(value) < 0.5 * 10 ** values.e) return "0";
+  const text = decimals > 7 ? powers(value, 3) : value.toFixed(decimals).replace("-", "−");
+  return (values.name !== "weights" && value > 0 ? "+" : "") + text;
 }
