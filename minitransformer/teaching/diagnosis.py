@@ -23,7 +23,7 @@ def kind_words(value):
     """What kind of thing it is: "an array", "a dict of 2", "None"."""
     if value is None:
         return "None"
-    kind = "array" if isinstance(value, np.ndarray) else type(value).__name__
+    kind = {np.ndarray: "array", str: "string"}.get(type(value), type(value).__name__)
     size = f" of {len(value)}" if isinstance(value, (dict, list, tuple)) else ""
     return f"a{'n' * (kind[0].lower() in 'aeiou')} {kind}{size}"
 
