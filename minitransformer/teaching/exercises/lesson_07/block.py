@@ -133,7 +133,8 @@ ITEMS = (
             Mistake(lambda: "ABD", "Begin with block 2, where one array alone is wrong: it must be "
                                    "the last that is computed."),
         ),
-        hints=("Write down in which order the lines compute the five gradients of the table.",
+        hints=("Write down in which order the lines compute what the table lists: the gradients "
+               "of feed-forward, of its norm, of the attention, of its norm, and of x.",
                "Whatever is computed before the faulty line is right; what is computed from its "
                "result is wrong. Look for the first wrong one."),
     ),
