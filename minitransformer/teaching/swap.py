@@ -24,12 +24,22 @@ def swapped(name, forward=None, backward=None):
              if key.endswith("_forward") and callable(value)}  # layers.feed_forward is a module
     if name not in pairs:
         raise ValueError(f"there is no pair {name!r}; there are {', '.join(pairs)}")
+    new = {"forward": forward, "backward": backward}
+    with replaced({getattr(pairs[name], f"{name}_{half}"): function
+                   for half, function in new.items() if function is not None}):
+        yield
+
+
+@contextlib.contextmanager
+def replaced(functions):
+    """Inside the with block every module of the package uses functions[f] where it used f.
+
+    functions: {function of the package: what takes its place}. As in swapped.
+    """
     changes = []  # (namespace or table, key, what stood there)
     try:
-        for half, new in (("forward", forward), ("backward", backward)):
-            if new is not None:
-                old = getattr(pairs[name], f"{name}_{half}")
-                changes += _replace(old, new)
+        for old, new in functions.items():
+            changes += _replace(old, new)
         yield
     finally:
         for place, key, old in reversed(changes):

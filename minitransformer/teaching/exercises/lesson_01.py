@@ -120,6 +120,7 @@ ITEMS = (
     Exercise(
         "1.3", "the forward of a linear layer", 5,
         solution=my_linear_forward,
+        builds="linear_forward",
         cases=linear_inputs,
         results=("out", "cache"),
         mistakes=(
@@ -148,6 +149,7 @@ ITEMS = (
         "1.4", "the backward of a linear layer", 15,
         forward=my_linear_forward,
         solution=my_linear_backward,
+        builds="linear_backward",
         names="x w b",
         inputs=linear_inputs,
         mistakes=(

@@ -122,6 +122,7 @@ ITEMS = (
     Exercise(
         "2.5", "the forward of cross-entropy", 15,
         solution=my_cross_entropy_forward,
+        builds="cross_entropy_forward",
         cases=far_and_empty_loss_inputs,
         results=("loss", "cache"),
         mistakes=(
@@ -172,6 +173,7 @@ ITEMS = (
         "2.6", "the backward of cross-entropy", 8,
         forward=cross_entropy_forward,
         solution=my_cross_entropy_backward,
+        builds="cross_entropy_backward",
         names="logits",
         inputs=loss_inputs,
         mistakes=(

@@ -76,6 +76,7 @@ ITEMS = (
         "4.5", "the backward of attention", 15,
         forward=attention_forward,
         solution=my_attention_backward,
+        builds="attention_backward",
         names="q k v",
         inputs=backward_inputs,
         mistakes=(

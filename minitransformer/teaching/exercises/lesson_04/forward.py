@@ -114,6 +114,7 @@ ITEMS = (
     Exercise(
         "4.2", "the forward of causal attention", 12,
         solution=my_causal_attention_forward,
+        builds="attention_forward",
         cases=forward_inputs,
         results=("out", "cache"),
         mistakes=(
@@ -158,6 +159,7 @@ ITEMS = (
     Exercise(
         "4.3", "a mask, and rows with nothing to attend to", 15,
         solution=my_attention_forward,
+        builds="attention_forward",
         cases=masked_inputs,
         results=("out", "cache"),
         mistakes=(

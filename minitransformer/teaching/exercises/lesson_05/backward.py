@@ -88,6 +88,7 @@ ITEMS = (
         "5.6", "the backward of multi-head attention", 15,
         forward=multi_head_attention_forward,
         solution=my_multi_head_attention_backward,
+        builds="multi_head_attention_backward",
         names="params x memory",
         inputs=layer_inputs,
         mistakes=(

@@ -82,6 +82,7 @@ ITEMS = (
     Exercise(
         "5.2", "splitting a row into heads", 8,
         solution=my_split_heads,
+        builds="split_heads",
         results=("heads",),
         cases=lambda rng: [call(rng.normal(size=(2, 5, 12)), 3),
                            call(rng.normal(size=(3, 4, 10)), 2)],
@@ -113,6 +114,7 @@ ITEMS = (
     Exercise(
         "5.3", "merging the heads", 5,
         solution=my_merge_heads,
+        builds="merge_heads",
         results=("merged",),
         cases=lambda rng: [call(rng.normal(size=(2, 3, 5, 4))),
                            call(rng.normal(size=(3, 2, 6, 5)))],
@@ -138,6 +140,7 @@ ITEMS = (
     Exercise(
         "5.4", "the forward of multi-head attention", 15,
         solution=my_multi_head_attention_forward,
+        builds="multi_head_attention_forward",
         cases=layer_inputs,
         results=("out", "cache"),
         mistakes=(

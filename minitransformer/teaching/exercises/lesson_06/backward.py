@@ -144,6 +144,7 @@ ITEMS = (
         "6.5", "the backward of layer norm", 12,
         forward=layer_norm_forward,
         solution=my_layer_norm_backward,
+        builds="layer_norm_backward",
         names="x gain bias",
         inputs=lambda rng: [call(rng.normal(size=(4, 5)), *rng.normal(size=(2, 5))),
                             call(rng.normal(size=(2, 3, 6)), *rng.normal(size=(2, 6)), eps=0.1)],

@@ -58,6 +58,7 @@ ITEMS = (
     Exercise(
         "6.2", "the forward of layer norm", 10,
         solution=my_layer_norm_forward,
+        builds="layer_norm_forward",
         cases=forward_inputs,
         results=("out", "cache"),
         mistakes=(

@@ -83,6 +83,7 @@ ITEMS = (
         "7.4", "the backward of add and norm", 12,
         forward=add_and_norm_forward,
         solution=my_add_and_norm_backward,
+        builds="add_and_norm_backward",
         names="params x branch",
         inputs=add_and_norm_inputs,
         mistakes=(

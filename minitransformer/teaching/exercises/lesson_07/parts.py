@@ -121,6 +121,7 @@ ITEMS = (
         "7.1", "the backward of ReLU", 4,
         forward=relu_forward,
         solution=my_relu_backward,
+        builds="relu_backward",
         names="x",
         inputs=lambda rng: [call(rng.normal(size=(5, 3))), call(rng.normal(size=(2, 5, 3)))],
         mistakes=(
@@ -142,6 +143,7 @@ ITEMS = (
         "7.2", "the backward of feed-forward", 10,
         forward=feed_forward_forward,
         solution=my_feed_forward_backward,
+        builds="feed_forward_backward",
         names="params x",
         inputs=feed_forward_inputs,
         mistakes=(
@@ -167,6 +169,7 @@ ITEMS = (
     Exercise(
         "7.3", "the forward of dropout", 8,
         solution=my_dropout_forward,
+        builds="dropout_forward",
         cases=dropout_inputs,
         results=("out", "cache"),
         mistakes=(
