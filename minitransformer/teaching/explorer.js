@@ -13,10 +13,9 @@ function eachPair(visit) {
   view().rows.forEach((_, t) => view().columns.forEach((_, s) => visit(t, s)));
 }
 
-// The numbers of one head, or the mean of all heads; null where none were given.
+// The numbers of one head, or the mean of all heads.
 function numbersOf(name, head) {
-  const layer = view().arrays[name] && view().arrays[name][state.layer];
-  if (!layer) return null;
+  const layer = view().arrays[name][state.layer];
   const S = view().columns.length, masks = view().masks;
   const parts = head === "mean" ? layer : [layer[head]];
   const mask = masks[masks.length > 1 ? state.layer * headCount() + (head === "mean" ? 0 : head)
@@ -112,16 +111,16 @@ function tell(now, fits) {
       + "go.");
     return;
   }
-  const word = (parent, token) => make("span", { class: "mt-word" }, parent, visible(token));
+  const word = (parent, token) => make("bdi", { class: "mt-word" }, parent, visible(token));
   const head = make("p", { class: "mt-head" }, readout);
   if (now.t !== null) { word(head, view().rows[now.t]); head.append(" asks "); }
   if (now.s !== null) word(head, view().columns[now.s]);
   if (now.t === null) head.append(" is asked by");
-  const many = state.head === "all" && headCount() > 1;
+  const many = state.head === "all";
   for (const chosen of many ? allHeads() : [state.head]) {
     for (const name of [state.of, "d" + state.of]) {
-      const values = numbersOf(name, chosen === "all" ? 0 : chosen);
-      if (!values) continue;
+      if (!view().arrays[name]) continue;
+      const values = numbersOf(name, chosen);
       const line = make("p", {}, readout, (many ? `head ${chosen}, ` : "") + LABELS[name] + ": ");
       const pairs = [], most = many ? 3 : 8;
       eachPair((t, s) => { if (fits(t, s)) pairs.push([t, s]); });
@@ -182,24 +181,25 @@ function draw() {
   drawn = [];
   pictures = [];
   panels.replaceChildren();
-  for (const name of [state.of, "d" + state.of]) {
-    const backward = name.startsWith("d"), all = state.head === "all";
-    const list = (all ? allHeads() : [state.head])
-      .map((head) => numbersOf(name, head)).filter(Boolean);
-    if (!list.length) continue;
-    const scale = scaleOf(list), panel = make("div", { class: "mt-panel" }, panels);
-    const title = `${backward ? "Backward" : "Forward"}: ${LABELS[name]}`;
-    make("p", { class: "mt-head" }, panel, backward ? `${title} (${name})` : title);
-    make("p", { class: "mt-quiet" }, panel, scale.empty ? "All of them are 0." : backward
-      ? "Red: more of it would raise the loss. Blue: lower it."
-      : scale.signed ? "Red: above 0. Blue: below 0. A softmax makes the weights."
-      : all ? "Rows ask. The stronger the colour, the more they take."
-      : "Thick: the left token takes much from the right one.");
-    const box = make("div", { class: all ? "mt-heads" : "" }, panel);
-    list.forEach((values, i) => all ? drawTable(box, values, scale, `${title}, head ${i}`,
-      `head ${i}`) : drawLines(box, values, scale, title));
-    if (!scale.empty) drawLegend(panel, scale, list, all);
-  }
+  const all = state.head === "all", heads = all ? allHeads() : [state.head];
+  [state.of, "d" + state.of].filter((name) => view().arrays[name])
+    .map((name) => [name, make("div", { class: "mt-panel" }, panels)])  // first, to know its width
+    .forEach(([name, panel]) => {
+      const list = heads.map((head) => numbersOf(name, head)), scale = scaleOf(list);
+      const backward = name.startsWith("d");
+      const title = `${backward ? "Backward" : "Forward"}: ${LABELS[name]}`;
+      make("p", { class: "mt-head" }, panel, title);
+      make("p", { class: "mt-quiet" }, panel, scale.empty ? "All of them are 0." : backward
+        ? "Red: more of it would raise the loss. Blue: lower it."
+        : scale.signed ? "Red: above 0. Blue: below 0. A softmax makes the weights."
+        : all ? "Rows ask. The stronger the colour, the more they take."
+        : "Thick: the left token takes much from the right one.");
+      const box = make("div", { class: all ? "mt-heads" : "" }, panel);
+      list.forEach((values, i) => all
+        ? drawTable(box, values, scale, `${title}, head ${i}`, `head ${i}`)
+        : drawLines(box, values, scale, title));
+      if (!scale.empty) drawLegend(panel, scale, list, all);
+    });
   update();
 }
 

@@ -16,8 +16,8 @@ from minitransformer.teaching.attention_views import (
 from minitransformer.translator import Translator
 
 HERE = Path(__file__).parent
-FALLBACK = ("Here stands a picture that answers when you point at a token. It needs a notebook "
-            "whose cells have been run, or a browser with JavaScript.")
+FALLBACK = ("A picture that answers when you point at a token stands here once scripts may run: run "
+            "this cell in Jupyter, or open the page in a browser with JavaScript.")
 NO_PROBABILITIES = ("In some rows the weights are not probabilities: they should be at least 0 and "
                     "add up to 1.")
 

@@ -20,10 +20,12 @@ function visible(token) {
 
 function shorten(element, room) {
   const letters = Array.from(element.textContent);
+  element.style.fontWeight = 600;  // as wide as it gets when its token is chosen
   while (letters.length > 1 && element.getComputedTextLength() > room) {
     letters.pop();
     element.textContent = letters.join("") + "…";
   }
+  element.style.fontWeight = "";
 }
 
 // The largest number's place on the scale of strength; probabilities always go from 0 to 1.
@@ -121,7 +123,7 @@ function drawTable(parent, values, scale, label, heading) {
   const upright = view().columns.some((token) => 8 * token.length > cell);
   const left = 66, top = 20 + (upright ? 66 : 24);
   const svg = newPicture(parent, Math.max(left + S * cell + 2, 110), top + T * cell + 2, label);
-  make("text", { x: 0, y: 10, "font-size": 13, "font-weight": 600 }, svg, heading);
+  make("text", { x: 0, y: 13, "font-size": 13, "font-weight": 600 }, svg, heading);
   eachPair((t, s) => {
     const x = left + s * cell, y = top + t * cell, hidden = values.hidden(t, s);
     const { strength, colour } = paint(values.at(t, s), scale);
@@ -148,7 +150,7 @@ function drawTable(parent, values, scale, label, heading) {
   for (let s = 0; s < S; s++) {
     addToken(picture, [left + s * cell, top - tall - 1, cell, tall],
              { x: left + (s + 0.5) * cell, y: upright ? top - 5 : top - 12, upright,
-               anchor: upright ? "start" : "middle", room: upright ? 58 : cell },
+               anchor: upright ? "start" : "middle", room: upright ? 52 : cell },
              { t: null, s }, S, font);
   }
   finish(picture);
@@ -160,14 +162,14 @@ function drawLegend(parent, scale, list, squares) {
   const min = Math.min(...list.map((values) => values.min));
   const parts = min < 0 && max > 0 ? [-1, -0.5, 0.5, 1]
     : [0.25, 0.5, 0.75, 1].map((part) => min < 0 ? -part : part);
-  const svg = make("svg", { viewBox: "0 0 260 36", width: 260, height: 36, role: "img",
+  const svg = make("svg", { viewBox: "0 0 286 36", width: 286, height: 36, role: "img",
                             "aria-label": "the scale" }, parent);
   parts.forEach((part, i) => {
     const { strength, colour, width, opacity } = paint(part * scale.largest, scale);
     const height = squares ? 13 : width;
-    make("rect", { x: 4 + 64 * i, y: 9 - height / 2, width: 54, height, style: `fill: ${colour}`,
+    make("rect", { x: 4 + 72 * i, y: 9 - height / 2, width: 60, height, style: `fill: ${colour}`,
                    "fill-opacity": (squares ? strength : opacity).toFixed(3) }, svg);
-    make("text", { x: 31 + 64 * i, y: 29, "text-anchor": "middle", "font-size": 11,
+    make("text", { x: 34 + 72 * i, y: 29, "text-anchor": "middle", "font-size": 11,
                    class: "mt-quiet" }, svg, brief(part * scale.largest, 3));
   });
 }

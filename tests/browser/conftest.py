@@ -83,6 +83,16 @@ def page(open_page):
     return open_page()
 
 
+@pytest.fixture
+def opened(open_page, tmp_path):
+    """opened(explorer, width=..., dark=...) -> a watched page that shows its saved file."""
+    def open_it(explorer, **options):
+        page = open_page(**options)
+        page.goto(explorer.save(tmp_path / "saved.html").as_uri())
+        return page
+    return open_it
+
+
 def watch(page, complaints):
     """Write down whatever a page does that no page of ours may do, and refuse its requests."""
     def refuse(route):
