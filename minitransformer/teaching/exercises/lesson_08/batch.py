@@ -69,7 +69,7 @@ def masks_inputs(rng):
 
 ITEMS = (
     Exercise(
-        "8.1", "the shifted batch", 8,
+        "8.1", "the shifted batch", 7,
         solution=my_shifted_batch,
         results=("tgt", "targets"),
         cases=lambda rng: [call([[5, 3, 4], [7]]), call([[8, 9], [4, 6, 4, 5], [3, 3, 7]])],
@@ -95,7 +95,7 @@ ITEMS = (
                "In a loop: tgt[b, :len(row) + 1] = [START, *row]"),
     ),
     Exercise(
-        "8.2", "three masks", 8,
+        "8.2", "three masks", 7,
         solution=my_masks,
         results=("source_mask", "target_mask", "memory_mask"),
         cases=masks_inputs,

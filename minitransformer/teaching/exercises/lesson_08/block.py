@@ -127,8 +127,8 @@ ITEMS = (
     Prediction(
         "8.4", "Six decoder blocks, untrained. How many times as long as one block's share "
         "(on average) is their sum, the memory's gradient?",
-        answer=2.45,
-        because="It is near the root of 6. The shares point in unrelated directions, and then "
-                "squared lengths add, not lengths.",
+        answer=2.55,
+        because="It is near the root of 6, 2.45. The shares point in unrelated directions, and "
+                "then squared lengths add, not lengths.",
     ),
 )

@@ -79,7 +79,7 @@ def output_not_transposed(dfull, cache):
 
 ITEMS = (
     Exercise(
-        "8.5", "what goes wrong with the sum", 7,
+        "8.5", "what goes wrong with the sum", 6,
         solution=my_wrong_arrays,
         mistakes=(
             Mistake(lambda: "ABDEG", "E belongs to a decoder block. Is its gradient made before or "
@@ -102,7 +102,7 @@ ITEMS = (
                "The letters of the encoder's arrays, in alphabetical order."),
     ),
     Exercise(
-        "8.6", "the backward of tied embeddings", 7,
+        "8.6", "the backward of tied embeddings", 6,
         solution=my_tied_embeddings_backward,
         results=("dparams",),
         cases=tied_cases,
