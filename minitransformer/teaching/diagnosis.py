@@ -7,13 +7,25 @@ import numpy as np
 
 def named_leaves(value, name):
     """[(name, leaf)] of nested dicts, lists, tuples and NamedTuples: "cache.x", "dparams.q.w"."""
-    if isinstance(value, dict):
-        children = value.items()
-    elif isinstance(value, (list, tuple)):
-        children = zip(getattr(value, "_fields", range(len(value))), value)
-    else:
+    if not isinstance(value, (dict, list, tuple)):
         return [(name, value)]
-    return [leaf for key, child in children for leaf in named_leaves(child, f"{name}.{key}")]
+    return [leaf for key, child in children(value) for leaf in named_leaves(child, f"{name}.{key}")]
+
+
+def children(value):
+    """[(key, child)] of a dict, list, tuple or NamedTuple."""
+    if isinstance(value, dict):
+        return list(value.items())
+    return list(zip(getattr(value, "_fields", range(len(value))), value))
+
+
+def kind_words(value):
+    """What kind of thing it is: "an array", "a dict of 2", "None"."""
+    if value is None:
+        return "None"
+    kind = {np.ndarray: "array", str: "string"}.get(type(value), type(value).__name__)
+    size = f" of {len(value)}" if isinstance(value, (dict, list, tuple)) else ""
+    return f"a{'n' * (kind[0].lower() in 'aeiou')} {kind}{size}"
 
 
 def is_close(a, b, tolerance):
@@ -45,9 +57,10 @@ def explain(name, given, expected, sizes, tolerance):
     A name that begins with d is the gradient of the array named after the d.
     """
     if isinstance(expected, str) or isinstance(given, str):
-        return None if given == expected else f"{name} is {given!r}, which is not right."
+        same = type(given) is type(expected) and given == expected
+        return None if same else f"{name} is {given!r}, which is not right."
     if expected is None or given is None:
-        kinds = f"{type(given).__name__}, expected {type(expected).__name__}"
+        kinds = f"{kind_words(given)}, expected {kind_words(expected)}"
         return None if given is expected else f"{name} is {kinds}."
     given, expected = np.asarray(given), np.asarray(expected)
     if given.dtype == object:

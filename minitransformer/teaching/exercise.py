@@ -13,6 +13,7 @@ import numpy as np
 
 from minitransformer.gradient_check import check_gradients
 from minitransformer.teaching.judge import judge
+from minitransformer.teaching.kept import keep
 from minitransformer.teaching.source import show_source
 
 hints_given = {}  # {id: how many}; a learner's progress within one session
@@ -39,6 +40,7 @@ class Exercise:
     results: one name for each result; "dw" is the gradient of w.
     mistakes: an answer equal to one of these is told what it says, before anything general.
     proof: optional, answer -> a sentence; printed when the answer is right.
+    builds: the half of a pair that the answer is, "attention_forward"; right answers are then kept.
     """
     id: str
     title: str
@@ -50,6 +52,7 @@ class Exercise:
     cases: Callable = lambda rng: [call()]
     proof: Callable | None = None
     tolerance: float = 1e-9
+    builds: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,8 @@ class Prediction:
     choices: tuple = ()
 
 
-def pair_exercise(id, title, minutes, *, forward, solution, names, inputs, hints, mistakes):
+def pair_exercise(id, title, minutes, *, forward, solution, names, inputs, hints, mistakes,
+                  builds=""):
     """An Exercise whose answer is the backward of a pair: answer(dout, cache).
 
     forward: the pair's forward, as the package has it; solution: its backward.
@@ -83,7 +87,8 @@ def pair_exercise(id, title, minutes, *, forward, solution, names, inputs, hints
         return f"It agrees with the complex step to {max(errors):.0e}."
 
     results = tuple("d" + name for name in names.split())
-    return Exercise(id, title, minutes, solution, mistakes, hints, results, cases, proof)
+    return Exercise(id, title, minutes, solution, mistakes, hints, results, cases, proof,
+                    builds=builds)
 
 
 def lesson_items(lesson):
@@ -112,13 +117,17 @@ def find(id, kind):
 
 
 def check(id, answer=None):
-    """Say whether the answer to an exercise is right, and if not, what is wrong with it first."""
+    """Say whether the answer to an exercise is right, and if not, what is wrong with it first.
+
+    A right answer that builds a half of a pair is kept in my_transformer.py (see kept.py).
+    """
     exercise = find(id, Exercise)
     says = judge(exercise, answer)
     if says is None:
         print(f"{id} has not been attempted yet ({exercise.title}, {exercise.minutes} minutes).")
-    else:
-        print(f"{id} {says}")
+        return
+    kept = keep(exercise, answer) if says.startswith("is right") else ""
+    print(f"{id} {says} {kept}".rstrip())
 
 
 def hint(id):

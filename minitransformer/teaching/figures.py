@@ -67,7 +67,7 @@ def heatmap(matrix, *, rows=None, columns=None, title="", kind="weights", number
         numbers = ".2f" if max(matrix.shape) <= 8 else ""
     if numbers:
         for (row, column), value in np.ndenumerate(matrix):
-            dark = abs(value) > 0.6 * limits["vmax"]
+            dark = abs(value) > 0.601 * limits["vmax"]  # not 0.6: there rounding would decide
             ax.text(column, row, format(value, numbers), ha="center", va="center", fontsize=9,
                     color="white" if dark else BLACK)
     return ax

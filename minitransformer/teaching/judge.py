@@ -7,7 +7,13 @@ from inspect import signature
 
 import numpy as np
 
-from minitransformer.teaching.diagnosis import explain, is_close, named_leaves
+from minitransformer.teaching.diagnosis import (
+    children,
+    explain,
+    is_close,
+    kind_words,
+    named_leaves,
+)
 
 
 def judge(exercise, answer):
@@ -95,19 +101,26 @@ def _build_words(names, given, expected):
     if len(names) == 1:
         given, expected = (given,), (expected,)
     elif not isinstance(given, (tuple, list)) or len(given) != len(names):
-        return f"Expected {len(names)} results ({', '.join(names)}), got {_kind_words(given)}."
+        return f"Expected {len(names)} results ({', '.join(names)}), got {kind_words(given)}."
     for name, mine, right in zip(names, given, expected):
         inside, wanted = dict(named_leaves(mine, name)), dict(named_leaves(right, name))
         if inside.keys() != wanted.keys():
             missing = [leaf for leaf in wanted if leaf not in inside]
-            lacks = f" It lacks {missing[0]}." if missing and isinstance(mine, dict) else ""
-            return f"{name} is {_kind_words(mine)}, expected {_kind_words(right)}.{lacks}"
+            extra = [leaf for leaf in inside if leaf not in wanted]
+            words = _where_builds_part(name, mine, right)
+            if not isinstance(mine, dict):
+                return words
+            return f"{words} It lacks {missing[0]}." if missing else f"{words} Drop {extra[0]}."
 
 
-def _kind_words(value):
-    if isinstance(value, (tuple, list, dict)):
-        return f"a {type(value).__name__} of {len(value)}"
-    return "an array" if isinstance(value, np.ndarray) else f"a {type(value).__name__}"
+def _where_builds_part(name, given, expected):
+    """The first place, going inward, where the one is of another kind than the other."""
+    kinds = kind_words(given), kind_words(expected)
+    if kinds[0] == kinds[1]:
+        for (key, mine), (_, right) in zip(children(given), children(expected)):
+            if dict(named_leaves(mine, "")).keys() != dict(named_leaves(right, "")).keys():
+                return _where_builds_part(f"{name}.{key}", mine, right)
+    return f"{name} is {kinds[0]}, expected {kinds[1]}."
 
 
 def _tolerance(exercise, expected):

@@ -160,6 +160,16 @@ def shuffled_tokens_catch(exhibit):
     return not np.allclose(before[..., order, :], after, rtol=1e-9, atol=1e-12)
 
 
+def changed_target_catches(exhibit):
+    """Whether a token that is still to be guessed changes the logits that guess it."""
+    args, options = exhibit.inputs(np.random.default_rng(0))
+    changed = options["targets"].copy()
+    changed[:, -1] = (changed[:, -1] + 1) % (changed.max() + 1)
+    before, _ = exhibit.forward(*args, **options)
+    after, _ = exhibit.forward(*args, **options | {"targets": changed})
+    return not np.array_equal(before, after)
+
+
 CHECKS = {
     "the gradient check": gradient_check_catches,
     "the gradient check with a gain of ones": gradient_check_at_gain_one_catches,
@@ -167,6 +177,7 @@ CHECKS = {
     "a look at the shapes": shapes_catch,
     "a falling loss": falling_loss_catches,
     "shuffled tokens": shuffled_tokens_catch,
+    "a changed target": changed_target_catches,
     "a changed future token with small scores": _future_catches(1.0),
     "a changed future token with scores of any size": _future_catches(1000.0),
 }

@@ -86,7 +86,8 @@ def train_one_head(split, *, seed, d_model, block, batch, steps, lr, init=one_he
     """Train on split.train: params, the ids of every part as a TextSplit, and each step's loss.
 
     A step takes `batch` random pieces of `block` characters; its loss is in bits a character. The
-    step size falls linearly from lr to 0. init, forward, backward: another model's.
+    step size falls linearly from lr to 0. init, forward, backward: another model's, which may give
+    logits of a piece's last characters alone.
     """
     tokenizer = CharacterTokenizer.from_texts(split)
     ids = split._replace(**{part: np.array(tokenizer.encode(text))
@@ -99,7 +100,7 @@ def train_one_head(split, *, seed, d_model, block, batch, steps, lr, init=one_he
         starts = rng.integers(len(ids.train) - block, size=(batch, 1))     # (B, 1)
         pieces = ids.train[starts + np.arange(block + 1)]                  # (B, T + 1)
         logits, cache = forward(params, ids=pieces[:, :-1])                # (B, T, V)
-        loss, loss_cache = cross_entropy_forward(logits, targets=pieces[:, 1:])
+        loss, loss_cache = cross_entropy_forward(logits, targets=pieces[:, -logits.shape[1]:])
         dlogits = cross_entropy_backward(1.0, loss_cache)                  # (B, T, V)
         optimizer.step(backward(dlogits, cache), lr=lr * (1 - step / steps))
         losses[step] = loss / math.log(2)

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 
+from minitransformer.data.tokenizers import END
 from minitransformer.functional import (
     cross_entropy_backward,
     cross_entropy_forward,
@@ -20,6 +21,13 @@ from minitransformer.teaching.causal_blocks import (
 )
 from minitransformer.teaching.ladder import Rung
 from minitransformer.teaching.many_heads import many_heads_backward, many_heads_forward
+from minitransformer.teaching.memory_blocks import (
+    memory_bits_per_character,
+    memory_blocks_backward,
+    memory_blocks_forward,
+    memory_blocks_init,
+    memory_config,
+)
 from minitransformer.teaching.normed_head import NORMED_HEAD, normed_head_forward
 from minitransformer.teaching.one_head import bits_per_character, train_one_head
 from minitransformer.teaching.window import train_window, window_bits_per_character
@@ -113,6 +121,26 @@ def blocks(split, *, seed, runs, n_layers, n_heads, d_ff, **config):
         params, ids, _ = train_one_head(split, seed=seed + run, **config, init=init,
                                         forward=forward, backward=causal_blocks_backward)
         bits.append(bits_per_character(params, ids.test, block=config["block"], forward=forward))
+    return np.mean(bits)
+
+
+def memory(split, *, seed, runs, n_layers, n_heads, d_ff, block, **config):
+    """blocks with an encoder beside them that has read the block of text before: a mean of runs."""
+    sizes = {"d_model": config["d_model"], "n_heads": n_heads, "n_layers": n_layers, "d_ff": d_ff,
+             "max_seq_len": block}
+    vocab_size = END + 1 + len(set("".join(split)))                     # as CharacterTokenizer's
+    model_config = memory_config(vocab_size, **sizes)
+    forward = functools.partial(memory_blocks_forward, config=model_config)
+
+    def init(rng, *, vocab_size, d_model):
+        return memory_blocks_init(rng, config=model_config)
+
+    bits = []
+    for run in range(runs):
+        params, ids, _ = train_one_head(split, seed=seed + run, **config, block=2 * block,
+                                        init=init, forward=forward,
+                                        backward=memory_blocks_backward)
+        bits.append(memory_bits_per_character(params, ids.test, block=block, forward=forward))
     return np.mean(bits)
 
 

@@ -3,8 +3,9 @@
 import contextlib
 import sys
 
-from minitransformer import functional
+from minitransformer import functional, layers, models
 
+PACKAGES = (functional, layers, models)
 UNTOUCHED = ("minitransformer.teaching", "minitransformer.checks")  # they judge by the originals
 
 
@@ -12,20 +13,33 @@ UNTOUCHED = ("minitransformer.teaching", "minitransformer.checks")  # they judge
 def swapped(name, forward=None, backward=None):
     """Inside the with block the package computes the pair `name` by these functions.
 
-    name: a pair of minitransformer.functional, such as "attention". None leaves that half as it is.
+    name: a pair of minitransformer.functional, such as "attention", or of layers or models, such as
+    "encoder_block" or "decoder". None leaves that half as it is.
     Every module of the package that uses the pair is given the new functions, but for the lessons'
     own and the check cases; afterwards the old ones are back, whatever happened.
-    Raises ValueError for a name that is not a pair of functional.
+    Raises ValueError for a name that is no pair.
     """
-    pairs = [key[:-len("_forward")] for key in vars(functional) if key.endswith("_forward")]
+    pairs = {key[:-len("_forward")]: package for package in PACKAGES
+             for key, value in vars(package).items()
+             if key.endswith("_forward") and callable(value)}  # layers.feed_forward is a module
     if name not in pairs:
         raise ValueError(f"there is no pair {name!r}; there are {', '.join(pairs)}")
+    new = {"forward": forward, "backward": backward}
+    with replaced({getattr(pairs[name], f"{name}_{half}"): function
+                   for half, function in new.items() if function is not None}):
+        yield
+
+
+@contextlib.contextmanager
+def replaced(functions):
+    """Inside the with block every module of the package uses functions[f] where it used f.
+
+    functions: {function of the package: what takes its place}. As in swapped.
+    """
     changes = []  # (namespace or table, key, what stood there)
     try:
-        for half, new in (("forward", forward), ("backward", backward)):
-            if new is not None:
-                old = getattr(functional, f"{name}_{half}")
-                changes += _replace(old, new)
+        for old, new in functions.items():
+            changes += _replace(old, new)
         yield
     finally:
         for place, key, old in reversed(changes):

@@ -60,8 +60,9 @@ def test_a_right_gradient_is_not_explained(given):
     ("b", "c", "out is 'b', which is not right."),
     (3, 4.0, "out is not right. Yours is 3, expected 4."),
     ([[1, 2], [3]], np.ones(2), "out is not an array of numbers"),
-    (None, np.ones(2), "out is NoneType, expected ndarray."),
-    (np.ones(2), None, "out is ndarray, expected NoneType."),
+    (None, np.ones(2), "out is None, expected an array."),
+    (np.ones(2), None, "out is an array, expected None."),
+    ("two", np.ones(2), "out is 'two', which is not right."),
     (object(), np.ones(2), "out is not an array of numbers, but object."),
 ])
 def test_other_results_are_explained(given, expected, said):

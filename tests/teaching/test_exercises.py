@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+from collections import namedtuple
 from inspect import signature
 
 import numpy as np
@@ -159,7 +160,15 @@ def test_what_a_tree_lacks_is_named():
                     mistakes=(), hints=(), results=("dparams",),
                     cases=lambda rng: [call(rng.normal(size=3))])
     verdict = judge(item, lambda x: {"up": {"w": x}, "down": 2 * x})
-    assert "dparams is a dict of 2, expected a dict of 2. It lacks dparams.down.w." in verdict
+    assert "dparams.down is an array, expected a dict of 1. It lacks dparams.down.w." in verdict
+
+
+def test_the_first_wrong_entry_of_a_cache_is_named():
+    pair = namedtuple("Pair", "x w")
+    item = Exercise("0.9", "a cache", 1, lambda x: pair((x,), x), mistakes=(), hints=(),
+                    results=("cache",), cases=lambda rng: [call(rng.normal(size=3))])
+    verdict = judge(item, lambda x: pair(x, (x,)))
+    assert verdict == "is not right yet. cache.x is an array, expected a tuple of 1."
 
 
 def plain_value():

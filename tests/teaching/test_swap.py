@@ -5,12 +5,14 @@ import sys
 import numpy as np
 import pytest
 
-from minitransformer import functional
+from minitransformer import functional, layers, models
 from minitransformer.checks import models as model_cases
 from minitransformer.gradient_check import check_gradients
 from minitransformer.teaching.swap import swapped
 
-PAIRS = sorted(name[:-len("_forward")] for name in vars(functional) if name.endswith("_forward"))
+PAIRS = {name[:-len("_forward")]: package for package in (functional, layers, models)
+         for name, value in sorted(vars(package).items())
+         if name.endswith("_forward") and callable(value)}
 
 
 def snapshot():
@@ -42,8 +44,8 @@ def one_step():
 @pytest.mark.parametrize("name", PAIRS)
 def test_a_training_step_calls_the_swapped_functions(name):
     calls = []
-    forward = counting(getattr(functional, f"{name}_forward"), calls)
-    backward = counting(getattr(functional, f"{name}_backward"), calls)
+    forward = counting(getattr(PAIRS[name], f"{name}_forward"), calls)
+    backward = counting(getattr(PAIRS[name], f"{name}_backward"), calls)
     plain_loss, plain = one_step()
     before = snapshot()
     with swapped(name, forward, backward):

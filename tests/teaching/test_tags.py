@@ -1,7 +1,9 @@
 """Boxed results: what the source cites stands in exactly one lesson, and lessons box what is cited.
 
-A lesson tags a result with \\tag{softmax.dx}, the source cites it as [softmax.dx]. A pair whose
-lesson does not exist yet is left out; it is held to the rule as soon as the notebook is there.
+A lesson tags a result with \\tag{softmax.dx}, the source cites it as [softmax.dx]. A tag is text, in
+which TeX wants an underscore written \\_: JupyterLab shows the bare source of a formula without.
+A pair whose lesson does not exist yet is left out; it is held to the rule as soon as the notebook
+is there.
 """
 
 import io
@@ -46,7 +48,8 @@ def lesson_tags():
     tags = {}
     for path in sorted(LESSONS.glob("[0-9][0-9]_*.ipynb")):
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        tags[path.name[:2]] = [tag for cell in cells if cell["cell_type"] == "markdown"
+        tags[path.name[:2]] = [tag.replace(r"\_", "_") for cell in cells
+                               if cell["cell_type"] == "markdown"
                                for tag in TAG.findall("".join(cell["source"]))]
     return tags
 
@@ -85,6 +88,14 @@ def test_a_tag_is_a_pair_and_a_name_and_occurs_once(lesson):
     for tag in TAGS[lesson]:
         assert re.fullmatch(r"[a-z_]+\.[a-z_]+", tag)
         assert ALL_TAGS[tag] == 1
+
+
+def test_an_underscore_in_a_tag_is_escaped():
+    for path in LESSONS.glob("[0-9][0-9]_*.ipynb"):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            if cell["cell_type"] == "markdown":
+                for tag in TAG.findall("".join(cell["source"])):
+                    assert "_" not in tag.replace(r"\_", ""), f"{path.stem}: write \\_ in {tag}"
 
 
 def test_citations_are_read_from_comments_only():

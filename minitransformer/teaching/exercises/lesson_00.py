@@ -139,6 +139,8 @@ ITEMS = (
                     "With a wrong factor alone, measured / claimed would be one and the same "
                     "number in every entry. Print it."),
             Mistake(lambda: ("missing term", "unit"), "The name comes first, then the fault."),
+            Mistake(lambda: ("unit", "missing"),
+                    "The fault is called as in the list above: 'missing term'."),
         ),
         hints=("Call check_gradients(forward, backward, x) for each of the three, and print the "
                "reports. A right gradient has an error near 1e-16.",

@@ -120,6 +120,7 @@ ITEMS = (
     Exercise(
         "1.3", "the forward of a linear layer", 5,
         solution=my_linear_forward,
+        builds="linear_forward",
         cases=linear_inputs,
         results=("out", "cache"),
         mistakes=(
@@ -128,6 +129,8 @@ ITEMS = (
             Mistake(lambda x, w, b=None: (x @ w, (x, w, b)), "The bias b is not added."),
             Mistake(lambda x, w, b=None: (x @ w + b, (x, w, b)),
                     "b may be None: then there is nothing to add."),
+            Mistake(lambda x, w, b=None: (x @ w + b if b else x @ w, (x, w, b)),
+                    "An array is neither true nor false: ask `if b is not None`."),
             Mistake(lambda x, w, b=None: (np.einsum("nd,de->ne", x, w) + b, (x, w, b)),
                     "x may have more axes in front: write x @ w, which leaves those alone."),
             Mistake(lambda x, w, b=None: (my_linear_forward(x, w, b)[0],
@@ -146,6 +149,7 @@ ITEMS = (
         "1.4", "the backward of a linear layer", 15,
         forward=my_linear_forward,
         solution=my_linear_backward,
+        builds="linear_backward",
         names="x w b",
         inputs=linear_inputs,
         mistakes=(

@@ -122,6 +122,7 @@ ITEMS = (
     Exercise(
         "2.5", "the forward of cross-entropy", 15,
         solution=my_cross_entropy_forward,
+        builds="cross_entropy_forward",
         cases=far_and_empty_loss_inputs,
         results=("loss", "cache"),
         mistakes=(
@@ -148,6 +149,9 @@ ITEMS = (
                     "The right word keeps 1 - label_smoothing: this factor is missing."),
             Mistake(loss_mistake(losses=lambda *given: position_losses(*given, spread=np.sum)),
                     "Each word gets label_smoothing / V: the mean over the words, not their sum."),
+            Mistake(loss_mistake(losses=lambda logs, at, smoothing: position_losses(
+                        logs, at, smoothing * logs.shape[-1] / (logs.shape[-1] - 1))),
+                    "label_smoothing is spread over all V words, the right one included."),
             Mistake(loss_mistake(lambda x, counted, n: average(x, counted, max(counted.sum(), 1))),
                     "normalizer is not used yet: where it is given, divide by it instead of N."),
             Mistake(loss_mistake(logs=lambda logits, right: np.log(softmax_forward(logits)[0])),
@@ -169,6 +173,7 @@ ITEMS = (
         "2.6", "the backward of cross-entropy", 8,
         forward=cross_entropy_forward,
         solution=my_cross_entropy_backward,
+        builds="cross_entropy_backward",
         names="logits",
         inputs=loss_inputs,
         mistakes=(
@@ -192,6 +197,8 @@ ITEMS = (
                     "Each word gets label_smoothing / V, not all of label_smoothing."),
             Mistake(gradient_mistake(rows=lambda p, q, y: p - q + share(q)),
                     "q must add up to 1: every word gets label_smoothing / V."),
+            Mistake(gradient_mistake(rows=lambda p, q, y: p - q - y.shape[-1] * share(q) * y),
+                    "The right word keeps 1 - label_smoothing: this factor is missing."),
             Mistake(gradient_mistake(rows=lambda p, q, y: -q),
                     "The p of p - q is missing: every word's score takes part in the sum."),
             Mistake(gradient_mistake(rows=lambda p, q, y: np.log(p) - q),

@@ -56,6 +56,7 @@ ITEMS = (
     Exercise(
         "2.2", "a softmax that survives scores of 10,000", 8,
         solution=my_softmax_forward,
+        builds="softmax_forward",
         cases=softmax_inputs,
         results=("probs", "cache"),
         mistakes=(
@@ -84,6 +85,7 @@ ITEMS = (
         "2.3", "the backward of softmax", 8,
         forward=softmax_forward,
         solution=my_softmax_backward,
+        builds="softmax_backward",
         names="x",
         inputs=lambda rng: [call(rng.normal(size=(4, 3))), call(rng.normal(size=(2, 5, 3)))],
         mistakes=(

@@ -56,6 +56,7 @@ ITEMS = (
     Exercise(
         "3.1", "the forward of an embedding", 4,
         solution=my_embedding_forward,
+        builds="embedding_forward",
         cases=embedding_inputs,
         results=("out", "cache"),
         mistakes=(
@@ -99,6 +100,7 @@ ITEMS = (
         "3.3", "the backward of an embedding", 8,
         forward=embedding_forward,
         solution=my_embedding_backward,
+        builds="embedding_backward",
         names="table",
         inputs=embedding_inputs,
         mistakes=(

@@ -106,10 +106,10 @@ ITEMS = (
         results=("p",),
         mistakes=(
             Mistake(waves(lambda i, D: 10000.0 ** (-i / D)),
-                    "Pair i has the exponent 2i/D: yours is i/D, so the pairs slow down too "
+                    "Hand i has the exponent 2i/D: yours is i/D, so the hands slow down too "
                     "little."),
             Mistake(waves(lambda i, D: 10000.0 ** (2 * i / D)),
-                    "The exponent is negative: later pairs turn more slowly, not faster."),
+                    "The exponent is negative: later hands turn more slowly, not faster."),
             Mistake(waves(lambda i, D: np.exp(-math.log10(10000.0) * 2 * i / D)),
                     "exp undoes the natural logarithm: math.log(10000), not math.log10."),
             Mistake(waves(first=np.cos, second=np.sin),
@@ -119,10 +119,10 @@ ITEMS = (
             Mistake(in_halves,
                     "sin and cos of one hand stand side by side: columns 0::2 and 1::2, not two "
                     "halves."),
-            Mistake(from_one, "Positions count from 0: the first row is 0, 1, 0, 1, ..."),
+            Mistake(from_one, "Places count from 0: the first row is 0, 1, 0, 1, ..."),
         ),
-        hints=("The speeds, one for each pair: 10000.0 ** (-np.arange(0, d_model, 2) / d_model).",
-               "A column of positions t (T, 1) times the row of speeds (D/2,) gives all angles "
+        hints=("The speeds, one for each hand: 10000.0 ** (-np.arange(0, d_model, 2) / d_model).",
+               "A column of places t (T, 1) times the row of speeds (D/2,) gives all angles "
                "(T, D/2).",
                "Fill an empty (T, D) array: p[:, 0::2] = np.sin(angles), p[:, 1::2] = ..."),
     ),
@@ -137,9 +137,9 @@ ITEMS = (
                     "It turns back, from t + n to t. p[t] is a row and stands on the left of R, so "
                     "the block is [[cos, -sin], [sin, cos]]."),
             Mistake(blocks(turn, lambda i, D: 1.0),
-                    "Each hand has its own speed: the angle of pair i is n times its speed."),
+                    "Each hand has its own speed: the angle of hand i is n times its speed."),
             Mistake(blocks(turn, lambda i, D: 10000.0 ** (-i / D)),
-                    "The speed of pair i is 10000^(-2i/D): yours lacks the 2."),
+                    "The speed of hand i is 10000^(-2i/D): yours lacks the 2."),
             Mistake(blocks(lambda c, s: [[c, 0], [0, c]]),
                     "A block mixes sin and cos of its hand: the entries beside the diagonal are "
                     "missing."),
@@ -149,11 +149,11 @@ ITEMS = (
             Mistake(shift_in_halves,
                     "sin and cos of one hand stand side by side, in columns 2i and 2i + 1."),
             Mistake(lambda n, d_model: my_shift_matrix(n, 2),
-                    "That is the block of pair 0: R is (D, D), with one block for each pair on its "
+                    "That is the block of hand 0: R is (D, D), with one block for each hand on its "
                     "diagonal."),
         ),
-        hints=("Begin with np.zeros((d_model, d_model)) and a loop over the d_model // 2 pairs.",
-               "The block of pair i stands in rows and columns 2i and 2i + 1: "
+        hints=("Begin with np.zeros((d_model, d_model)) and a loop over the d_model // 2 hands.",
+               "The block of hand i stands in rows and columns 2i and 2i + 1: "
                "R[2*i:2*i+2, 2*i:2*i+2] = [[c, -s], [s, c]].",
                "c and s are the cosine and the sine of n * 10000.0 ** (-2 * i / d_model)."),
     ),

@@ -76,6 +76,7 @@ ITEMS = (
         "4.5", "the backward of attention", 15,
         forward=attention_forward,
         solution=my_attention_backward,
+        builds="attention_backward",
         names="q k v",
         inputs=backward_inputs,
         mistakes=(
@@ -95,6 +96,9 @@ ITEMS = (
             Mistake(backward_mistake(dscores=lambda dp, p, root: p * (
                         dp - dp.mean(axis=-1, keepdims=True)) / root),
                     "This subtracts the row's plain mean: each number counts with its weight."),
+            Mistake(backward_mistake(dscores=lambda dp, p, root: p * (
+                        dp - dp.sum(axis=-1, keepdims=True)) / root),
+                    "This subtracts the row's plain sum: each number counts with its weight."),
             Mistake(backward_mistake(dscores=lambda dp, p, root: (
                         p * dp - (dp * p).sum(axis=-1, keepdims=True)) / root),
                     "The brackets are missing: weights * (dweights - the row's sum)."),

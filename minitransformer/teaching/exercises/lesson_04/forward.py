@@ -114,6 +114,7 @@ ITEMS = (
     Exercise(
         "4.2", "the forward of causal attention", 12,
         solution=my_causal_attention_forward,
+        builds="attention_forward",
         cases=forward_inputs,
         results=("out", "cache"),
         mistakes=(
@@ -158,6 +159,7 @@ ITEMS = (
     Exercise(
         "4.3", "a mask, and rows with nothing to attend to", 15,
         solution=my_attention_forward,
+        builds="attention_forward",
         cases=masked_inputs,
         results=("out", "cache"),
         mistakes=(
@@ -173,8 +175,8 @@ ITEMS = (
               for repair in (np.multiply, lambda weights, allowed: np.where(
                   np.any(allowed, axis=-1, keepdims=True), weights, 0.0))),
             Mistake(mask_mistake(hidden=-1e9),
-                    "With a finite number instead of -inf, a row that may attend to nothing attends"
-                    " to everything equally: it must give zeros."),
+                    "A row that may attend to nothing attends to everything equally: after the "
+                    "softmax set its weights to 0, before @ v."),
             Mistake(mask_mistake(allow=lambda mask, triangle: ~mask & triangle),
                     "The mask is turned round: True means that the query may attend."),
             Mistake(mask_mistake(allow=lambda mask, triangle: triangle),

@@ -33,12 +33,18 @@ def my_multi_head_attention_backward(dout, cache):
     return dparams, dx_q + dsource_k + dsource_v, None
 
 
-def backward_mistake(*, split=split_heads, merge=merge_heads, gather=None, project=True):
+def exchanged(dout, cache):
+    dq, dk, dv = attention_backward(dout, cache)
+    return dq, dv, dk
+
+
+def backward_mistake(*, split=split_heads, merge=merge_heads, gather=None, project=True,
+                     attend=attention_backward):
     """my_multi_head_attention_backward with one of its steps replaced by a wrong one."""
     def backward(dout, cache):
         dout_params, dmerged = projection_backward(dout, cache.out)
         dheads = split(dmerged if project else dout, cache.attention.q.shape[1])
-        dq, dk, dv = attention_backward(dheads, cache.attention)
+        dq, dk, dv = attend(dheads, cache.attention)
         dq_params, dx = projection_backward(merge(dq), cache.q)
         dk_params, from_k = projection_backward(merge(dk), cache.k)
         dv_params, from_v = projection_backward(merge(dv), cache.v)
@@ -56,7 +62,7 @@ ITEMS = (
         "5.5", "the gradient of a head's scores, by pencil", 10,
         solution=my_score_gradient_of_head_one,
         mistakes=(
-            Mistake(lambda: np.array([0, -1 / 3, 1 / 3]),
+            Mistake(lambda: np.array([-1, -1, 2]) / 9,
                     "This is what head 0's half of the gradient would give: head 1 has the last "
                     "two columns."),
             Mistake(lambda: np.array([1 / 3, 0, -1 / 3]),
@@ -82,12 +88,15 @@ ITEMS = (
         "5.6", "the backward of multi-head attention", 15,
         forward=multi_head_attention_forward,
         solution=my_multi_head_attention_backward,
+        builds="multi_head_attention_backward",
         names="params x memory",
         inputs=layer_inputs,
         mistakes=(
             Mistake(backward_mistake(project=False),
                     "dout has not passed the output projection: split the dx that "
                     "projection_backward(dout, cache.out) gives."),
+            Mistake(backward_mistake(attend=exchanged),
+                    "attention_backward returns dq, dk, dv, in this order."),
             Mistake(backward_mistake(split=reshape_split),
                     "Merging is undone by split_heads, not by a reshape."),
             Mistake(backward_mistake(merge=reshape_merge),

@@ -82,6 +82,7 @@ ITEMS = (
     Exercise(
         "5.2", "splitting a row into heads", 8,
         solution=my_split_heads,
+        builds="split_heads",
         results=("heads",),
         cases=lambda rng: [call(rng.normal(size=(2, 5, 12)), 3),
                            call(rng.normal(size=(3, 4, 10)), 2)],
@@ -91,6 +92,9 @@ ITEMS = (
                     "the last axis only, to (B, T, H, K), and then exchange the axes T and H."),
             Mistake(lambda x, n_heads: x.reshape(*x.shape[:2], n_heads, -1),
                     "The row is cut rightly. Now exchange the axes T and H."),
+            Mistake(lambda x, n_heads: x.reshape(*x.shape[:2], n_heads, -1).swapaxes(0, 1),
+                    "These are the axes of a single text. With B in front, T and H are the axes "
+                    "1 and 2."),
             Mistake(lambda x, n_heads: x.reshape(*x.shape[:2], -1, n_heads).transpose(0, 3, 1, 2),
                     "Head h holds every H-th column. It should hold K neighbours: reshape to "
                     "(B, T, H, K), with H before K."),
@@ -110,6 +114,7 @@ ITEMS = (
     Exercise(
         "5.3", "merging the heads", 5,
         solution=my_merge_heads,
+        builds="merge_heads",
         results=("merged",),
         cases=lambda rng: [call(rng.normal(size=(2, 3, 5, 4))),
                            call(rng.normal(size=(3, 2, 6, 5)))],
@@ -135,6 +140,7 @@ ITEMS = (
     Exercise(
         "5.4", "the forward of multi-head attention", 15,
         solution=my_multi_head_attention_forward,
+        builds="multi_head_attention_forward",
         cases=layer_inputs,
         results=("out", "cache"),
         mistakes=(
@@ -142,12 +148,19 @@ ITEMS = (
                     "Splitting by reshape alone mixes the tokens: use split_heads."),
             Mistake(forward_mistake(merge=reshape_merge),
                     "Merging by reshape alone mixes the tokens: use merge_heads."),
+            Mistake(forward_mistake(split=reshape_split, merge=reshape_merge),
+                    "Split and merged by reshape: all shapes are right, and the heads are pieces "
+                    "of the text. Use split_heads and merge_heads."),
             Mistake(forward_mistake(split=lambda x, n_heads: split_heads(x, 1)),
                     "This is one wide head: n_heads is not used."),
             Mistake(forward_mistake(sources=lambda x, memory: (x, x, x)),
                     "The memory is not used: keys and values come from it."),
             Mistake(forward_mistake(sources=lambda x, memory: (memory, x, x)),
                     "Turned round: x asks (queries), the memory is asked (keys and values)."),
+            Mistake(forward_mistake(sources=lambda x, memory: (memory, memory, memory)),
+                    "The queries come from x, memory or not: it is x that asks."),
+            Mistake(forward_mistake(sources=lambda x, memory: (x, x, memory)),
+                    "Keys and values belong together: both come from the memory."),
             Mistake(forward_mistake(sources=lambda x, memory: (x, memory, x)),
                     "Keys and values belong together: both come from the memory."),
             Mistake(forward_mistake(project=lambda p, x: (x, projection_forward(p, x)[1])),

@@ -57,6 +57,17 @@ def backward_mistake(dx, *, dgain=None):
     return backward
 
 
+def mean_of_dout(which):
+    """my_layer_norm_backward with the first (0) or second (1) mean taken of dout for dn."""
+    def backward(dout, cache):
+        n, std, gain = cache
+        _, dgain, dbias = my_layer_norm_backward(dout, cache)
+        first, second = (dout if which == place else dout * gain for place in (0, 1))
+        dx = (dout * gain - row(np.mean, first) - n * row(np.mean, second * n)) / std
+        return dx, dgain, dbias
+    return backward
+
+
 def gain_outside(dout, cache):
     n, std, gain = cache
     _, dgain, dbias = my_layer_norm_backward(dout, cache)
@@ -80,8 +91,8 @@ ITEMS = (
             Mistake(scale_mistake(dgain=lambda dout, n: dout * n),
                     "The gain is copied to every row: add up what all rows send back."),
             Mistake(scale_mistake(dgain=lambda dout, n: dout.reshape(-1, 6).sum(axis=0)),
-                    "The gain is multiplied by normalized: each use sends back dout * "
-                    "normalized."),
+                    "This is dbias. The gain is multiplied by normalized: each use sends back "
+                    "dout * normalized."),
             Mistake(scale_mistake(dbias=lambda dout: dout),
                     "The bias is copied to every row: add up what all rows send back."),
             Mistake(scale_mistake(dbias=lambda dout: dout.reshape(-1, 6).mean(axis=0)),
@@ -115,6 +126,13 @@ ITEMS = (
                     "The gain is missing: begin with dn = dout * gain."),
             Mistake(lambda: np.array([1, 2, -2, -0.5]),
                     "The gain comes before the means, not after: begin with dn = dout * gain."),
+            Mistake(lambda: np.array([7, 2, -10, 1]) / 3,
+                    "Both parts are subtracted, the one along n too."),
+            Mistake(lambda: np.array([3, 2, -10, -3]) / 3,
+                    "The second mean is multiplied by n before it is subtracted."),
+            Mistake(lambda: np.array([6, 5, -7, 0]) / 3,
+                    "This is dn divided by the standard deviation: two parts are to be subtracted "
+                    "from dn first."),
             Mistake(lambda: np.array([6, 5, -7, 0]),
                     "This is dn: now the two means, and the division by the standard deviation."),
         ),
@@ -126,6 +144,7 @@ ITEMS = (
         "6.5", "the backward of layer norm", 12,
         forward=layer_norm_forward,
         solution=my_layer_norm_backward,
+        builds="layer_norm_backward",
         names="x gain bias",
         inputs=lambda rng: [call(rng.normal(size=(4, 5)), *rng.normal(size=(2, 5))),
                             call(rng.normal(size=(2, 3, 6)), *rng.normal(size=(2, 6)), eps=0.1)],
@@ -137,6 +156,15 @@ ITEMS = (
                         lambda dn, n, std: (dn - row(np.mean, dn) - n * row(np.mean, dn * n)) / std
                         )(dout, (*cache[:2], np.ones_like(cache[2]))),
                     "The gain is missing: begin with dn = dout * gain."),
+            Mistake(mean_of_dout(0), "The first mean is that of dn, not of dout."),
+            Mistake(mean_of_dout(1), "The second mean is that of dn * n, not of dout * n."),
+            Mistake(backward_mistake(
+                        lambda dn, n, std: dn - row(np.mean, dn) - n * row(np.mean, dn * n) / std),
+                    "The whole difference is divided by std, not its last term alone: brackets."),
+            Mistake(backward_mistake(
+                        lambda dn, n, std: (dn - dn.mean(axis=0) - n * (dn * n).mean(axis=0)
+                                            ) / std),
+                    "The means run along the row, axis=-1, not down the columns."),
             Mistake(backward_mistake(lambda dn, n, std: (dn - row(np.mean, dn)) / std),
                     "The part along n is still there: the standard deviation is made of x too."),
             Mistake(backward_mistake(lambda dn, n, std: (dn - n * row(np.mean, dn * n)) / std),

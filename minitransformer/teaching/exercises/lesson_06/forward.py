@@ -35,14 +35,15 @@ def gain_in_the_cache(x, gain, bias, *, eps=1e-5):
 
 
 def forward_mistake(*, mean=lambda x: row(np.mean, x), center=True, out=lambda n, gain, bias:
-                    n * gain + bias, std=lambda x, c, eps: np.sqrt(row(np.mean, c * c) + eps)):
+                    n * gain + bias, std=lambda x, c, eps: np.sqrt(row(np.mean, c * c) + eps),
+                    kept=lambda c, n, std: (n, std)):
     """my_layer_norm_forward with one of its steps replaced by a wrong one."""
     def forward(x, gain, bias, *, eps=1e-5):
         centered = x - mean(x)
         with np.errstate(invalid="ignore"):
             spread = std(x, centered, eps)
             normalized = (centered if center else x) / spread
-        return out(normalized, gain, bias), (normalized, spread, gain)
+        return out(normalized, gain, bias), (*kept(centered, normalized, spread), gain)
     return forward
 
 
@@ -57,6 +58,7 @@ ITEMS = (
     Exercise(
         "6.2", "the forward of layer norm", 10,
         solution=my_layer_norm_forward,
+        builds="layer_norm_forward",
         cases=forward_inputs,
         results=("out", "cache"),
         mistakes=(
@@ -81,10 +83,18 @@ ITEMS = (
                     "The means need keepdims=True, to stand beside their rows."),
             Mistake(forward_mistake(center=False),
                     "The mean is in the variance, but it has not been subtracted from the row."),
+            Mistake(forward_mistake(std=lambda x, c, eps: np.sqrt(row(np.mean, x * x) + eps)),
+                    "The variance is the mean of centered * centered, not of x * x."),
+            Mistake(forward_mistake(kept=lambda c, n, std: (c, std)),
+                    "The first entry of the cache is centered: the backward needs normalized."),
+            Mistake(forward_mistake(kept=lambda c, n, std: (n, row(np.mean, c * c))),
+                    "The second entry of the cache is the variance: the backward needs its root."),
             Mistake(gain_in_the_cache,
                     "The cache holds normalized as it was before the gain."),
             Mistake(forward_mistake(out=lambda n, gain, bias: (n + bias) * gain),
                     "First times the gain, then plus the bias."),
+            Mistake(forward_mistake(out=lambda n, gain, bias: n * gain),
+                    "The bias is not added yet."),
             Mistake(forward_mistake(out=lambda n, gain, bias: n),
                     "The gain and the bias are not used yet."),
             Mistake(forward_mistake(std=lambda x, c, eps: np.sqrt(row(np.var, x) + eps)),

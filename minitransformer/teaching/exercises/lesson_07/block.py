@@ -72,23 +72,32 @@ def add_and_norm_mistake(*, dx=None, dbranch=None):
     return backward
 
 
+def mask_first(dout, cache):
+    """my_add_and_norm_backward that passes the dropout before the norm, on both sides."""
+    dparams, dtotal = cache.after.backward(dropout_backward(dout, cache.dropout), cache.norm)
+    return dparams, dtotal, dtotal
+
+
 ITEMS = (
     pair_exercise(
         "7.4", "the backward of add and norm", 12,
         forward=add_and_norm_forward,
         solution=my_add_and_norm_backward,
+        builds="add_and_norm_backward",
         names="params x branch",
         inputs=add_and_norm_inputs,
         mistakes=(
             Mistake(add_and_norm_mistake(dx=lambda dout, dtotal, masked: masked),
                     "dx carries the mask, but only the branch was dropped. (An in-place "
-                    "`dbranch *= ...` does this: dx and dbranch are two names of one array.)"),
+                    "`dbranch *= ...` does this: dx and dbranch are two names of one array. Or "
+                    "the two stand in the wrong order.)"),
             Mistake(add_and_norm_mistake(dbranch=lambda dout, dtotal, masked, cache: dtotal),
                     "The branch passed a dropout on its way: its gradient passes it too."),
             Mistake(add_and_norm_mistake(dx=lambda dout, dtotal, masked: dout),
                     "The skip path too ends in the norm: dx is the norm's gradient, not dout."),
             Mistake(add_and_norm_mistake(dx=lambda dout, dtotal, masked: dtotal + masked),
                     "x is used once here. That the branch was made of it is for the block to add."),
+            Mistake(mask_first, "Walk back from the end: first the norm, then the dropout."),
             Mistake(add_and_norm_mistake(
                         dbranch=lambda dout, dtotal, masked, cache: dropout_backward(
                             dout, cache.dropout)),
@@ -119,10 +128,14 @@ ITEMS = (
                                    "everything that is computed after it."),
             Mistake(lambda: "ADB", "In block 1 feed-forward is right. Would it be after a wrong "
                                    "line A?"),
+            *(Mistake(lambda form=form: form, "The letters are right: write them as one string of "
+                                              "three capitals, nothing between them.")
+              for form in ("bda", "B D A", "B, D, A", "B,D,A")),
             Mistake(lambda: "ABD", "Begin with block 2, where one array alone is wrong: it must be "
                                    "the last that is computed."),
         ),
-        hints=("Write down in which order the lines compute the five gradients of the table.",
+        hints=("Write down in which order the lines compute what the table lists: the gradients "
+               "of feed-forward, of its norm, of the attention, of its norm, and of x.",
                "Whatever is computed before the faulty line is right; what is computed from its "
                "result is wrong. Look for the first wrong one."),
     ),

@@ -1,5 +1,7 @@
 """Lesson 07's exercises on the parts of a block: ReLU, feed-forward, dropout."""
 
+from types import SimpleNamespace
+
 import numpy as np
 
 from minitransformer.functional import linear_backward, relu_backward, relu_forward
@@ -57,6 +59,16 @@ def with_results_exchanged(dout, cache):
     return {"up": {"w": dw_up, "b": db_up}, "down": {"w": dw_down, "b": db_down}}, dx
 
 
+def with_skip(dout, cache):
+    """my_feed_forward_backward that adds the gradient of a skip path."""
+    dparams, dx = my_feed_forward_backward(dout, cache)
+    return dparams, dx + dout
+
+
+def take_two_of_three(dout, cache):
+    dactive, dw_down = linear_backward(dout, cache.down)
+
+
 def dropout_inputs(rng):
     for kind in (np.float64, np.float32):
         x = rng.normal(size=(4, 5, 3)).astype(kind)
@@ -80,6 +92,19 @@ def keeps(draws, rate):
     return draws >= rate
 
 
+def draws_of_float64(x, *, rate, rng=None, training=True):
+    """my_dropout_forward that draws float64 numbers: others than the package's."""
+    return my_dropout_forward(x, rate=rate, training=training, rng=SimpleNamespace(
+        random=lambda shape, dtype: rng.random(shape)))
+
+
+def smaller_in_evaluation(x, *, rate, rng=None, training=True):
+    """my_dropout_forward that makes up for the missing entries a second time."""
+    if not training:
+        return x * (1 - rate), DropoutCache(None)
+    return my_dropout_forward(x, rate=rate, rng=rng)
+
+
 def in_evaluation_too(x, *, rate, rng=None, training=True):
     """my_dropout_forward that takes no notice of training."""
     return my_dropout_forward(x, rate=rate, rng=rng)
@@ -96,6 +121,7 @@ ITEMS = (
         "7.1", "the backward of ReLU", 4,
         forward=relu_forward,
         solution=my_relu_backward,
+        builds="relu_backward",
         names="x",
         inputs=lambda rng: [call(rng.normal(size=(5, 3))), call(rng.normal(size=(2, 5, 3)))],
         mistakes=(
@@ -117,6 +143,7 @@ ITEMS = (
         "7.2", "the backward of feed-forward", 10,
         forward=feed_forward_forward,
         solution=my_feed_forward_backward,
+        builds="feed_forward_backward",
         names="params x",
         inputs=feed_forward_inputs,
         mistakes=(
@@ -127,6 +154,8 @@ ITEMS = (
             Mistake(feed_forward_mistake(activation=lambda d, cache: d * ~cache.positive),
                     "This lets through what was negative: it should be the other way round."),
             Mistake(feed_forward_mistake(swap=True), "`up` and `down` are exchanged."),
+            Mistake(with_skip, "There is no skip path in this layer: dx is what came through up."),
+            Mistake(take_two_of_three, "linear_backward returns three: dx, dw, db."),
             Mistake(with_results_exchanged, "linear_backward returns dx, dw, db, in this order."),
             Mistake(lambda dout, cache: linear_backward(dout, cache.up),
                     "Walk back from the end: the last step forward was `down`."),
@@ -140,6 +169,7 @@ ITEMS = (
     Exercise(
         "7.3", "the forward of dropout", 8,
         solution=my_dropout_forward,
+        builds="dropout_forward",
         cases=dropout_inputs,
         results=("out", "cache"),
         mistakes=(
@@ -156,6 +186,10 @@ ITEMS = (
                     "whose number is at least rate."),
             Mistake(dropout_mistake(keeps, lambda kept, x, rate: kept / (1 - rate)),
                     "True / 0.7 is a float64: first turn the mask into x's own type."),
+            Mistake(draws_of_float64, "rng.random needs dtype=np.float32: without it, it draws "
+                                      "other numbers, and so another mask."),
+            Mistake(smaller_in_evaluation, "With training=False x stays as it is: the division "
+                                           "in training has made up for what is dropped."),
             Mistake(in_evaluation_too, "With training=False nothing is dropped or divided, and "
                                        "there is no rng to draw from."),
         ),
