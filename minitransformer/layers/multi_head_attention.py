@@ -57,7 +57,7 @@ def multi_head_attention_forward(params, x, memory=None, *, n_heads, mask=None, 
             k, v = kv_cache.extend(k, v)                                 # (B, G, earlier + S, K)
     heads, attention_cache = attention_forward(
         q, k, v, mask=mask, causal=causal,
-        **order.on_scores(n_heads, q.shape[2], k.shape[2]))          # (B, H, T, K)
+        **order.on_scores(n_heads, q.shape[2], k.shape[2]))              # (B, H, T, K)
     out, out_cache = projection_forward(params["out"], merge_heads(heads))         # (B, T, D)
     if kv_cache is not None:
         return out, None
