@@ -16,8 +16,8 @@ from minitransformer.teaching.attention_views import (
 from minitransformer.translator import Translator
 
 HERE = Path(__file__).parent
-FALLBACK = ("A picture that answers when you point at a token stands here once scripts may run: run "
-            "this cell in Jupyter, or open the page in a browser with JavaScript.")
+FALLBACK = ("A picture that answers when you point at a token stands here once scripts may run: "
+            "run this cell in Jupyter, or open the page in a browser with JavaScript.")
 NO_PROBABILITIES = ("In some rows the weights are not probabilities: they should be at least 0 and "
                     "add up to 1.")
 
@@ -121,14 +121,14 @@ class Explorer:
             encoding="utf-8", newline="\n")
         return path
 
-    def plot(self, kind=None, *, layer=0, head=None, of="weights"):
+    def plot(self, kind=None, *, layer=0, head=None, show=("weights", "dweights")):
         """Draw the static picture, for where no script runs; returns the matplotlib figure.
 
-        kind: a view's name, by default the first; head: None for all; of: "weights" or "scores".
-        Above are the values, below their gradients where there are any; × marks what is masked.
-        Raises ValueError for a kind, layer, head or quantity that is not there.
+        kind: a view's name, by default the first; head: None for all, a column each; show: some of
+        weights, scores, dweights, dscores; × marks what is masked.
+        Raises ValueError for a kind, layer or head that is not there, or nothing to show.
         """
-        return _plot(self, kind, layer, head, of)
+        return _plot(self, kind, layer, head, show)
 
     def _json(self):
         views = []
@@ -169,7 +169,7 @@ def _script():
     return "\n".join(['(() => {', '"use strict";', *parts, "})();"])
 
 
-def _plot(explorer, kind, layer, head, of):
+def _plot(explorer, kind, layer, head, show):
     import matplotlib.pyplot as plt
 
     from minitransformer.teaching.figures import GREY, PALE, heatmap
@@ -179,30 +179,31 @@ def _plot(explorer, kind, layer, head, of):
         raise ValueError(f"kind is {kind!r}, there is {', '.join(names)}")
     view = explorer.views[0 if kind is None else names.index(kind)]
     L, H, T, S = view.masked.shape
-    shown = [name for name in ("weights", "scores") if {name, f"d{name}"} & view.arrays.keys()]
-    if of not in shown:
-        raise ValueError(f"of is {of!r}, there are {' and '.join(shown)}")
+    shown = [name for name in show if name in view.arrays]
+    if not shown:
+        raise ValueError(f"show is {show!r}, but there are only {', '.join(view.arrays)}")
     if not 0 <= layer < L or not (head is None or 0 <= head < H):
         raise ValueError(f"layer is {layer} and head is {head}, but there are {L} layers and {H} "
                          "heads, counted from 0")
     heads = range(H) if head is None else [head]
-    rows = [name for name in (of, f"d{of}") if name in view.arrays]
-    side = min(max(T, S), 14)
-    size = (1.4 + 0.55 * min(S, 14), 1.1 + 0.45 * min(T, 14))
-    fig, axes = plt.subplots(len(rows), len(heads), squeeze=False, layout="constrained",
-                             figsize=(size[0] * len(heads), size[1] * len(rows)))
-    for name, line in zip(rows, axes):
-        for h, ax in zip(heads, line):
-            heatmap(view.arrays[name][layer, h], rows=view.rows, columns=view.columns, ax=ax,
-                    kind="weights" if name == "weights" else "signed",
-                    row_title=view.row_title, column_title=view.column_title)
-            ax.set_title(name if H == 1 else f"{name}, head {h}", fontsize=10, fontweight="normal")
-            for t, s in np.argwhere(view.masked[layer, h]):
-                ax.add_patch(plt.Rectangle((s - 0.5, t - 0.5), 1, 1, facecolor=PALE, zorder=4,
-                                           edgecolor="white"))
-                ax.text(s, t, "×", ha="center", va="center", color=GREY, zorder=5)
-            if side > 8:
-                ax.tick_params(axis="x", rotation=90)
+    places = [(name, h) for name in shown for h in heads]
+    columns = len(heads) if len(heads) > 1 else len(shown)  # one head: its pictures side by side
+    width, height = 1.4 + 0.55 * min(S, 14), 1.1 + 0.45 * min(T, 14)
+    rows = len(places) // columns
+    fig, axes = plt.subplots(rows, columns, squeeze=False, layout="constrained",
+                             figsize=(width * columns, height * rows + 0.3))
+    for (name, h), ax in zip(places, axes.flat):
+        matrix = np.where(view.masked[layer, h], 0.0, view.arrays[name][layer, h])  # (T, S)
+        heatmap(matrix, rows=view.rows, columns=view.columns, ax=ax,
+                kind="weights" if name == "weights" else "signed",
+                row_title=view.row_title, column_title=view.column_title)
+        ax.set_title(name if H == 1 else f"{name}, head {h}", fontsize=10, fontweight="normal")
+        for t, s in np.argwhere(view.masked[layer, h]):
+            ax.add_patch(plt.Rectangle((s - 0.5, t - 0.5), 1, 1, facecolor=PALE, zorder=4,
+                                       edgecolor="white"))
+            ax.text(s, t, "×", ha="center", va="center", color=GREY, zorder=5)
+        if S > 8:
+            ax.tick_params(axis="x", rotation=90)
     if explorer.title:
         fig.suptitle(explorer.title, x=0.01, ha="left", fontsize=12, fontweight="bold")
     return fig

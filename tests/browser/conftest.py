@@ -36,17 +36,22 @@ def _missing(reason):
 # One browser a module, not one a session: while Playwright runs, no other test could use asyncio.
 @pytest.fixture(scope="module")
 def browser():
-    """Debian's Chromium, or another one on the path, driven by Playwright."""
+    """The Chromium on the path, or else Chrome where its installer puts it, with Playwright."""
     try:
-        from playwright.sync_api import sync_playwright
+        from playwright.sync_api import Error, sync_playwright
     except ImportError:
         _missing("Playwright is not installed: pip install playwright")
     executable = next(filter(None, map(shutil.which, CHROMIUM)), None)
-    if executable is None:
-        _missing("there is no Chromium on the path: apt-get install chromium")
+    where = {"executable_path": executable} if executable else {"channel": "chrome"}
     with sync_playwright() as playwright:
-        # --no-sandbox: the tests open their own files only, and may run as root in a container.
-        chromium = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        try:
+            # --no-sandbox: the tests open their own files only, and may run as root.
+            chromium = playwright.chromium.launch(args=["--no-sandbox"], **where)
+        except Error:
+            chromium = None
+        if chromium is None:
+            _missing("there is no Chromium that starts: apt-get install chromium, or install "
+                     "Google Chrome")
         yield chromium
         chromium.close()
 

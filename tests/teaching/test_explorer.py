@@ -118,7 +118,7 @@ def test_ids_and_characters_are_tokens_too():
     (lambda w: explore(MODEL, [3, 8], target=[4]), "src holds the id 8"),
     (lambda w: explore(w, TOKENS).plot("cross"), "kind is 'cross', there is attention"),
     (lambda w: explore(w, TOKENS).plot(head=2), "head is 2, but there are 1 layers and 2 heads"),
-    (lambda w: explore(w, TOKENS).plot(of="scores"), "of is 'scores', there are weights"),
+    (lambda w: explore(w, TOKENS).plot(show=["scores"]), "but there are only weights"),
 ])
 def test_what_does_not_fit_is_refused_in_words(given, words):
     with pytest.raises(ValueError, match=words):
@@ -177,18 +177,20 @@ def test_everything_that_is_shipped_is_named_for_the_wheel():
                    for pattern in patterns["minitransformer.teaching"])
 
 
-def test_the_static_picture_shows_values_above_gradients():
+def test_the_static_picture_shows_values_and_gradients():
     plt = pytest.importorskip("matplotlib.pyplot")
     weights, scores, gradients = head(shape=(2, 3, 3))
     explorer = explore(weights, TOKENS, scores=scores, gradients=gradients, title="both heads")
     figure = explorer.plot()
     titles = [ax.get_title() for ax in figure.axes]
     assert titles == ["weights, head 0", "weights, head 1", "dweights, head 0", "dweights, head 1"]
-    for ax, array in zip(figure.axes, [*weights, *gradients["weights"]]):
-        assert np.array_equal(ax.images[0].get_array(), array)
+    both = [*zip(weights, np.isfinite(scores)), *zip(gradients["weights"], np.isfinite(scores))]
+    for ax, (array, free) in zip(figure.axes, both, strict=True):
+        assert np.array_equal(ax.images[0].get_array(), np.where(free, array, 0))
     assert figure.get_suptitle() == "both heads"
-    one = explorer.plot(head=1, of="scores")
-    assert [ax.get_title() for ax in one.axes] == ["scores, head 1", "dscores, head 1"]
+    one = explorer.plot(head=1, show=("weights", "scores", "dscores"))
+    assert [ax.get_title() for ax in one.axes] == [
+        "weights, head 1", "scores, head 1", "dscores, head 1"]
     for ax in one.axes:
         crossed = {text.get_position() for text in ax.texts if text.get_text() == "×"}
         assert crossed == {(s, t) for t, s in np.argwhere(np.isneginf(scores[1]))}
