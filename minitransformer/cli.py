@@ -71,7 +71,15 @@ def make_parser():
     sub.add_argument("--quick", action="store_true", help="leave out the slow tests")
 
     notebooks.add_arguments(add(lessons, "lessons", "lessons --copy my-lessons",
-                                "lessons --check 04", "lessons --build 04"))
+                                "lessons --html", "lessons --check 04", "lessons --build 04"))
+
+    sub = add(grade, "grade hand-ins/*.ipynb", "grade hand-ins/*.ipynb --seed 11 --out marks.csv")
+    sub.add_argument("notebooks", nargs="+", type=Path, metavar="NOTEBOOK")
+    sub.add_argument("--seed", type=int, help="of the random inputs (default: drawn, and printed)")
+    sub.add_argument("--out", type=Path, default=Path("grades.csv"), metavar="FILE",
+                     help="the table, replaced if it is there (default grades.csv)")
+    sub.add_argument("--seconds", type=float, default=120, metavar="N",
+                     help="the limit for a cell, and for an answer (default 120)")
 
     sub = add(train, "train translator", "train translator --steps 300 --out runs/short",
               "train translator --resume", "train translator --pairs my-pairs.tsv --out runs/mine")
@@ -135,9 +143,27 @@ def test(arguments):
 
 
 def lessons(arguments):
-    """Open the lessons in JupyterLab; or check, build or copy them."""
+    """Open the lessons in JupyterLab; or check, build or copy them, or write them as pages.
+
+    The pages need neither a network nor a server: open site/index.html in a browser.
+    """
     in_project("lessons")
     return notebooks.run(arguments)
+
+
+def grade(arguments):
+    """Grade submitted lessons, in a container: it RUNS THE CODE that they hold.
+
+    Each notebook is executed, with your rights on this machine, whatever it does. So use a
+    container or a throw-away account, without your files and without a network.
+    The answer at each check(...) is tried on random inputs of the seed and compared outside of the
+    notebook; what the notebook prints counts for nothing. The table has a row for each exercise:
+    right, not right or not attempted, and what the checker says. The exit code is 1 if a notebook
+    could not be graded.
+    """
+    from minitransformer.teaching import grading
+
+    return grading.run(arguments)
 
 
 def train(arguments):

@@ -108,8 +108,8 @@ class Translator(NamedTuple):
                    CharacterTokenizer.from_dict(metadata["target"]))
 
 
-def train(translator, pairs, *, steps, seed=0, **others):
-    """Train on pairs.train, watching the loss on pairs.validation. Returns the log's rows.
+def make_trainer(translator, pairs, *, steps, seed=0, **others):
+    """A Trainer for `steps` steps on pairs.train, which watches the loss on pairs.validation.
 
     others: further keywords of the Trainer, such as run_dir, resume and evaluate_every.
     """
@@ -118,12 +118,16 @@ def train(translator, pairs, *, steps, seed=0, **others):
     # after 150 steps of equally long ones half, and a step takes only a third longer.
     stream = BatchStream(translator.encode(pairs.train), batch_size=BATCH_SIZE, seed=seed,
                          by_length=False)
-    trainer = Trainer(
+    return Trainer(
         model, AdamW(model.params, betas=(0.9, 0.98)), stream, seed=seed, clip_norm=CLIP_NORM,
         validation=[make_batch(translator.encode(pairs.validation))],
         schedule=functools.partial(linear_decay, peak=PEAK, warmup=min(WARMUP, steps), steps=steps),
         **others)
-    return trainer.train(steps)
+
+
+def train(translator, pairs, *, steps, **others):
+    """Train on pairs.train with all that make_trainer takes. Returns the log's rows."""
+    return make_trainer(translator, pairs, steps=steps, **others).train(steps)
 
 
 def exact_match(translator, pairs):

@@ -11,7 +11,7 @@ import pytest
 
 from minitransformer import __version__, cli
 
-COMMANDS = ["tour", "check", "test", "lessons", "train", "translate", "bench"]
+COMMANDS = ["tour", "check", "test", "lessons", "grade", "train", "translate", "bench"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -188,20 +188,27 @@ def _plot(explorer, kind, layer, head, show):
     heads = range(H) if head is None else [head]
     places = [(name, h) for name in shown for h in heads]
     columns = len(heads) if len(heads) > 1 else len(shown)  # one head: its pictures side by side
-    width, height = 1.4 + 0.55 * min(S, 14), 1.1 + 0.45 * min(T, 14)
+    width, height = (1.4 + n * (0.55 if n <= 8 else 0.26) for n in (min(S, 40), min(T, 40)))
     rows = len(places) // columns
     fig, axes = plt.subplots(rows, columns, squeeze=False, layout="constrained",
-                             figsize=(width * columns, height * rows + 0.3))
+                             figsize=(width * columns, 0.9 * height * rows + 0.2))
     for (name, h), ax in zip(places, axes.flat):
-        matrix = np.where(view.masked[layer, h], 0.0, view.arrays[name][layer, h])  # (T, S)
-        heatmap(matrix, rows=view.rows, columns=view.columns, ax=ax,
-                kind="weights" if name == "weights" else "signed",
-                row_title=view.row_title, column_title=view.column_title)
+        free = np.where(view.masked, 0.0, view.arrays[name])[layer]         # (H, T, S)
+        probabilities = name == "weights" and (free >= 0).all()
+        heatmap(free[h], rows=view.rows, columns=view.columns, ax=ax, numbers="",
+                kind="weights" if probabilities else "signed", row_title=view.row_title,
+                column_title=view.column_title)
+        largest = abs(free[list(heads)]).max() or 1.0  # of all heads: they share one scale
+        if not probabilities:
+            ax.images[0].set_clim(-largest, largest)
         ax.set_title(name if H == 1 else f"{name}, head {h}", fontsize=10, fontweight="normal")
-        for t, s in np.argwhere(view.masked[layer, h]):
-            ax.add_patch(plt.Rectangle((s - 0.5, t - 0.5), 1, 1, facecolor=PALE, zorder=4,
-                                       edgecolor="white"))
-            ax.text(s, t, "×", ha="center", va="center", color=GREY, zorder=5)
+        for (t, s), hidden in np.ndenumerate(view.masked[layer, h]):
+            dark = abs(free[h, t, s]) > 0.6 * (1.0 if probabilities else largest)
+            if hidden:
+                ax.add_patch(plt.Rectangle((s - 0.5, t - 0.5), 1, 1, facecolor=PALE))
+            number = f"{round(free[h, t, s], 2) + 0:.2f}" if max(T, S) <= 8 else ""  # no -0.00
+            ax.text(s, t, "×" if hidden else number, ha="center", va="center", fontsize=9,
+                    color=GREY if hidden else "white" if dark else "black")
         if S > 8:
             ax.tick_params(axis="x", rotation=90)
     if explorer.title:

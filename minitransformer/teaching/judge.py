@@ -4,6 +4,7 @@ import copy
 import itertools
 import traceback
 from inspect import signature
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,40 +17,53 @@ from minitransformer.teaching.diagnosis import (
 )
 
 
-def judge(exercise, answer):
-    """The verdict in words, beginning with "is right" or "is not right yet"; None: no attempt."""
-    if answer is None:
-        return None
-    takes_arguments = bool(signature(exercise.solution).parameters)
-    if takes_arguments and not callable(answer):
-        return ("is not right yet: it asks for a function. Pass the function itself, without "
-                f"calling it: check({exercise.id!r}, my_function).")
-    function = answer if takes_arguments else lambda: answer
-    for case in exercise.cases(np.random.default_rng(0)):
-        mine, right = Run(function, case), Run(exercise.solution, case)
+def judge(exercise, answer, *, seed=0):
+    """The verdict in words, beginning with "is right" or "is not right yet"; None: no attempt.
+
+    seed: of the random inputs on which the answer is tried.
+    """
+    says = verdict(exercise, outcomes(exercise, answer, seed=seed), seed=seed)
+    if says != "is right." or not exercise.proof:
+        return says
+    return f"{says} {exercise.proof(answer)}"
+
+
+def takes_arguments(exercise):
+    """Whether the exercise asks for a function; if not, for a value."""
+    return bool(signature(exercise.solution).parameters)
+
+
+def outcomes(exercise, answer, *, seed):
+    """What the answer gives: an Outcome for each of the exercise's cases, made one by one."""
+    if not takes_arguments(exercise):
+        yield Outcome(answer)
+    elif answer is None or callable(answer):
+        for case in exercise.cases(np.random.default_rng(seed)):
+            yield Outcome(None) if answer is None else tried(answer, case, exercise.solution)
+
+
+def verdict(exercise, given, *, seed):
+    """The verdict on an answer of which only the outcomes are known, as outcomes() gives them."""
+    given = iter(given)
+    for case in exercise.cases(np.random.default_rng(seed)):
+        mine = next(given, None)
+        if mine is None:
+            return ("is not right yet: it asks for a function. Pass the function itself, without "
+                    f"calling it: check({exercise.id!r}, my_function).")
         if mine.is_nothing():
             return None
+        right = tried(exercise.solution, case, exercise.solution)
         if words := _first_fault(exercise, mine, right, case):
             return f"is not right yet. {words}"
-    proof = f" {exercise.proof(answer)}" if exercise.proof else ""
-    return f"is right.{proof}"
+    return "is right."
 
 
-class Run:
-    """One call of a function on its own copy of the arguments: what came back and what changed."""
-
-    def __init__(self, function, case):
-        args, kwargs = copy.deepcopy(case)
-        self.value, self.error, self.place = None, None, ""
-        try:
-            self.value = function(*args, **kwargs)
-        except Exception as error:  # a learner's function may fail in any way
-            self.error = f"{type(error).__name__}: {error}"
-            frames = traceback.extract_tb(error.__traceback__)
-            inside = [f for f in frames if f.name == getattr(function, "__name__", None)]
-            if inside and inside[-1].line:
-                self.place = f" at `{inside[-1].line}`"
-        self.args, self.kwargs = args, kwargs
+class Outcome(NamedTuple):
+    """What came of one call: the value, or the error; and the argument that was changed."""
+    value: object = None
+    error: str | None = None
+    place: str = ""             # " at `the line`" where the error arose, if that is known
+    changed: str | None = None
 
     def is_nothing(self):
         """Whether nothing but None came back: an untouched stub."""
@@ -66,15 +80,28 @@ class Run:
         return dict(itertools.chain(*(named_leaves(value, name) for name, value in pairs)))
 
 
+def tried(function, case, named_by):
+    """The Outcome of one call on a copy of the arguments. named_by: names them by its signature."""
+    args, kwargs = copy.deepcopy(case)
+    try:
+        value = function(*args, **kwargs)
+    except Exception as error:  # a learner's function may fail in any way
+        frames = traceback.extract_tb(error.__traceback__)
+        inside = [f for f in frames if f.name == getattr(function, "__name__", None)]
+        place = f" at `{inside[-1].line}`" if inside and inside[-1].line else ""
+        return Outcome(None, f"{type(error).__name__}: {error}", place)
+    return Outcome(value, changed=_changed_argument(named_by, case, (args, kwargs)))
+
+
 def _first_fault(exercise, mine, right, case):
     """The first thing wrong with a run, in words; None when all is well."""
-    wrong_runs = [(Run(m.function, case), m.says) for m in exercise.mistakes]
+    wrong_runs = [(tried(m.function, case, exercise.solution), m.says) for m in exercise.mistakes]
     if mine.error:
         same = [says for run, says in wrong_runs if run.error == mine.error]
         error = mine.error if len(mine.error) < 300 else mine.error[:300] + " ..."
         return " ".join([f"It stops{mine.place} with {error}.", *same[:1]])
-    if changed := _changed_argument(exercise.solution, mine, case):
-        return (f"It changes its argument {changed}, which other code still needs: "
+    if mine.changed:
+        return (f"It changes its argument {mine.changed}, which other code still needs: "
                 "work on a copy, or write a new array.")
     given, expected = mine.results(exercise.results), right.results(exercise.results)
     if given is None or given.keys() != expected.keys():
@@ -134,10 +161,9 @@ def _named_arguments(function, case):
     return [leaf for name, value in named.items() for leaf in named_leaves(value, name)]
 
 
-def _changed_argument(function, run, case):
-    before = _named_arguments(function, case)
-    after = _named_arguments(function, (run.args, run.kwargs))
-    for (name, old), (_, new) in zip(before, after):
+def _changed_argument(function, before, after):
+    pairs = zip(_named_arguments(function, before), _named_arguments(function, after))
+    for (name, old), (_, new) in pairs:
         if isinstance(old, np.ndarray) and not np.array_equal(old, new, equal_nan=True):
             return name
     return None

@@ -214,9 +214,11 @@ def add_arguments(parser):
     group = parser.add_mutually_exclusive_group()
     group.add_argument("--check", nargs="*", metavar="NN", help="run and compare lessons")
     group.add_argument("--build", nargs="*", metavar="NN", help="run lessons and write them")
-    group.add_argument("--remeasure", nargs="*", metavar="NN",
-                       help="build, renewing also what depends on the machine")
+    group.add_argument("--remeasure", nargs="*", metavar="NN", help="build, and measure anew")
     group.add_argument("--copy", metavar="DIR", help="make a working copy without outputs")
+    group.add_argument("--html", nargs="?", const="site", metavar="DIR",
+                       help="write all lessons as pages that need no network (default DIR: site)")
+    parser.add_argument("--mathjax", metavar="FILE", help="--html with another MathJax 3")
 
 
 def run(options):
@@ -224,7 +226,10 @@ def run(options):
     if options.copy is not None:
         print(f"{copy_lessons(options.copy)} lessons copied to {options.copy}")
         return 0
-    if options.check is not None:
+    if options.html or options.mathjax:
+        from minitransformer.teaching.pages import export_pages
+        problems = export_pages(options.html or "site", mathjax=options.mathjax)
+    elif options.check is not None:
         problems = check(options.check)
     elif options.build is not None:
         problems = build(options.build)
@@ -243,7 +248,3 @@ def main(arguments=None):
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     add_arguments(parser)
     return run(parser.parse_args(arguments))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

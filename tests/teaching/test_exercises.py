@@ -54,6 +54,14 @@ def test_the_solution_is_right(item):
 
 
 @pytest.mark.parametrize("item", EXERCISES, ids=by_id)
+def test_answers_are_told_apart_on_other_random_inputs_too(item):
+    assert judge(item, right_answer(item), seed=7).startswith("is right.")
+    for mistake in item.mistakes:
+        answer = mistake.function if item in FUNCTIONS else mistake.function()
+        assert judge(item, answer, seed=7).startswith("is not right yet.")
+
+
+@pytest.mark.parametrize("item", EXERCISES, ids=by_id)
 def test_an_untouched_stub_is_no_attempt(item, capsys):
     stub = (lambda *args, **kwargs: None) if item in FUNCTIONS else None
     assert judge(item, stub) is None

@@ -1,7 +1,7 @@
 """Boxed results: what the source cites stands in exactly one lesson, and lessons box what is cited.
 
-A lesson tags a result with \\tag{softmax.dx}, the source cites it as [softmax.dx]. A tag is text, in
-which TeX wants an underscore written \\_: JupyterLab shows the bare source of a formula without.
+A lesson tags a result with \\tag{softmax.dx}, the source cites it as [softmax.dx]. A tag is text,
+in which TeX wants an underscore written \\_: JupyterLab shows the bare source of a formula without.
 A pair whose lesson does not exist yet is left out; it is held to the rule as soon as the notebook
 is there.
 """
