@@ -13,8 +13,6 @@ CONFIGS = {
     "pre-norm": {},
     "post-norm, tied output": {"norm_placement": "post", "tied_embeddings": "output",
                                "n_layers": 1},
-    "all tied, no positions": {"tied_embeddings": "all", "tgt_vocab_size": 10,
-                               "positions": "none", "n_layers": 1},
     "all tied, learned positions, batch norm": {
         "tied_embeddings": "all", "tgt_vocab_size": 10, "positions": "learned", "norm": "batch",
         "n_layers": 1},

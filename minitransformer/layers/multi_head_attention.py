@@ -42,8 +42,7 @@ def multi_head_attention_forward(params, x, memory=None, *, n_heads, mask=None, 
     """
     source = x if memory is None else memory                             # (B, S, D)
     q, q_cache = projection_forward(params["q"], x)                      # (B, T, D)
-    order = POSITIONS[positions]
-    start = 0 if kv_cache is None else kv_cache.length                   # the place of x[:, 0]
+    order, start = POSITIONS[positions], kv_cache.length if kv_cache else 0  # where x begins
     q, q_turn = order.turn(split_heads(q, n_heads), start)               # (B, H, T, K)
     if kv_cache is not None and memory is not None and kv_cache.k is not None:
         k, v = kv_cache.k, kv_cache.v  # the memory does not change: projected at the first step

@@ -33,9 +33,10 @@ def tied_embeddings_backward(dfull, cache):
     if cache.tied_embeddings in ("output", "all"):
         dtable = dtable + decoder.pop("output")["w"].T                      # (V, D)
     if cache.tied_embeddings == "all":
-        beside = dict(encoder.pop("embedding"))
+        beside = encoder["embedding"] = dict(encoder["embedding"])
         dtable = dtable + beside.pop("table")                               # (V, D)
-        encoder.update({"embedding": beside} if beside else {})
+        if not beside:
+            del encoder["embedding"]
     # What else stands beside a table (learned positions) is not shared.
     decoder["embedding"] = {**decoder["embedding"], "table": dtable}  # [tied_embeddings.dparams]
     return {"encoder": encoder, "decoder": decoder}

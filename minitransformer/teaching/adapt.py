@@ -18,7 +18,8 @@ TOLERANCE = 1e-12
 HEADS = ("split_heads", "merge_heads")  # each is the other's backward; neither has a cache
 DECODING = "kv_cache"  # of decoding, where nothing goes backward: the package's own layer does it
 # Keywords that no exercise asks for; a reader's function may leave them out.
-NOT_ASKED = {"trainable", "score_bias", "keep", DECODING}
+NOT_ASKED = {"trainable", "score_bias", "keep", "positions", DECODING}
+ADDED = ("sinusoidal", "learned", "none")  # positions that attention need not know of
 
 
 class WrongHalf(ValueError):
@@ -63,7 +64,7 @@ def adapted(name, forward, backward):
             left_out = {key: value for key, value in options.items() if key not in taken}
             options = {key: value for key, value in options.items() if key in taken}
             for key, value in left_out.items():
-                if value is defaults[key]:
+                if value is defaults[key] or (key == "positions" and value in ADDED):
                     continue
                 if key == DECODING:
                     return original(*inputs, **options, **{key: value})
@@ -163,7 +164,8 @@ def _cases(name, forward):
     if name == "attention":
         found = [case for case in found if case.inputs[0].shape[1] == case.inputs[1].shape[1]]
         found += _masks_of_a_model()
-    return [case for case in found if not (case.options.keys() & NOT_ASKED) - taken.keys()]
+    return [case for case in found if not (case.options.keys() & NOT_ASKED) - taken.keys()
+            and case.options.get("activation", "relu") == "relu"]
 
 
 def _masks_of_a_model():

@@ -3,9 +3,9 @@
 import contextlib
 import sys
 
-from minitransformer import functional, layers, models
+from minitransformer import functional, layers, models, variants
 
-PACKAGES = (functional, layers, models)
+PACKAGES = (functional, variants, layers, models)
 UNTOUCHED = ("minitransformer.teaching", "minitransformer.checks")  # they judge by the originals
 
 
@@ -13,7 +13,7 @@ UNTOUCHED = ("minitransformer.teaching", "minitransformer.checks")  # they judge
 def swapped(name, forward=None, backward=None):
     """Inside the with block the package computes the pair `name` by these functions.
 
-    name: a pair of minitransformer.functional, such as "attention", or of layers or models, such as
+    name: a pair of minitransformer.functional, such as "attention", of variants, layers or models, as
     "encoder_block" or "decoder". None leaves that half as it is.
     Every module of the package that uses the pair is given the new functions, but for the lessons'
     own and the check cases; afterwards the old ones are back, whatever happened.

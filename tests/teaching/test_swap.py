@@ -30,11 +30,17 @@ def counting(function, calls):
     return counted
 
 
-def one_step():
-    """A training step of a small encoder-decoder: its gradient, from the loss down."""
+def one_step(name=""):
+    """A training step of a small model that uses the pair: its gradient, from the loss down."""
     from minitransformer.data.batching import Batch
-    from minitransformer.models import EncoderDecoder, EncoderDecoderConfig
+    from minitransformer.models import (
+        DecoderOnly, DecoderOnlyConfig, EncoderDecoder, EncoderDecoderConfig)
 
+    if name == "decoder_only":
+        ids = np.array([[3, 4, 5], [6, 7, 0]])
+        model = DecoderOnly(DecoderOnlyConfig(9, d_model=6, n_heads=3, n_layers=1, d_ff=5,
+                                              max_seq_len=7), dtype=np.float64)
+        return model.loss_and_grads(Batch(None, ids, ids), dropout_seed=(0, 0))
     config = EncoderDecoderConfig(8, 9, d_model=6, n_heads=3, n_layers=1, d_ff=5, max_seq_len=7)
     ids = np.array([[3, 4, 5], [6, 7, 0]])
     return EncoderDecoder(config, dtype=np.float64).loss_and_grads(
@@ -46,10 +52,10 @@ def test_a_training_step_calls_the_swapped_functions(name):
     calls = []
     forward = counting(getattr(PAIRS[name], f"{name}_forward"), calls)
     backward = counting(getattr(PAIRS[name], f"{name}_backward"), calls)
-    plain_loss, plain = one_step()
+    plain_loss, plain = one_step(name)
     before = snapshot()
     with swapped(name, forward, backward):
-        loss, grads = one_step()
+        loss, grads = one_step(name)
     assert snapshot() == before
     assert loss == plain_loss
     # The loss's own backward is p - q: it needs no backward of log-softmax.
