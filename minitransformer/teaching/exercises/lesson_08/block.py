@@ -84,6 +84,7 @@ ITEMS = (
         "8.3", "the backward of a decoder block", 15,
         forward=decoder_block_forward,
         solution=my_decoder_block_backward,
+        builds="decoder_block_backward",
         names="params x memory",
         inputs=decoder_block_inputs,
         mistakes=(
