@@ -107,6 +107,8 @@ def find(id, kind):
     """The item with this id. Raises ValueError when there is none, or it is of the other kind."""
     lesson = str(id).split(".")[0].zfill(2)
     items = lesson_items(lesson)
+    if str(id).endswith(".F"):  # those for lecturers, which no lesson names
+        items = importlib.import_module("minitransformer.teaching.further").further_items()
     if id not in items:
         known = ", ".join(items) or "none"
         raise ValueError(f"there is no exercise {id!r}; those of lesson {lesson}: {known}")
@@ -133,6 +135,9 @@ def check(id, answer=None):
 def hint(id):
     """Print the next hint of an exercise: one with every call."""
     exercise = find(id, Exercise)
+    if not exercise.hints:
+        print(f"There are no hints for {id}, but check says what is wrong.")
+        return
     given = hints_given.get(id, 0)
     if given == len(exercise.hints):
         print(f'There are no more hints for {id}; solution("{id}") shows the solution.')
@@ -143,6 +148,9 @@ def hint(id):
 
 def solution(id):
     """The published solution of an exercise, as the last expression of a cell."""
+    if str(id).endswith(".F"):
+        print(f"There is no published solution of {id} ({find(id, Exercise).title}).")
+        return None
     return show_source(find(id, Exercise).solution)
 
 

@@ -10,8 +10,13 @@ from minitransformer.functional import dropout_forward, linear_forward, relu_for
 from minitransformer.functional import residual_forward
 from minitransformer.functional.dropout import DropoutCache
 from minitransformer.functional.relu import ReluCache
+from minitransformer.layers import (
+    add_and_norm_forward, feed_forward_forward, multi_head_attention_forward)
 from minitransformer.layers.add_and_norm import AddAndNormCache
+from minitransformer.layers.decoder_block import DecoderBlockCache
 from minitransformer.layers.feed_forward import FeedForwardCache
+from minitransformer.layers.options import norms_around
+from minitransformer.layers.tied_embeddings import TiedEmbeddingsCache
 
 # From lesson 02: log-softmax, x minus the logarithm of the sum of its powers.
 
@@ -75,6 +80,45 @@ def my_add_and_norm_forward(params, x, branch, *, after, rate, dropout_key=None,
     total, residual_cache = residual_forward(x, dropped)                     # (B, T, D)
     out, norm_cache = after.forward(params, total)                           # (B, T, D)
     return out, AddAndNormCache(dropout_cache, residual_cache, norm_cache, after)
+
+
+# From lesson 08: the decoder block's forward, and a table that is copied to where it is used.
+
+
+def my_decoder_block_forward(params, x, memory, *, config, mask=None, memory_mask=None,
+                             dropout_key=None):
+    """params, x (B, T, D), memory (B, S, D) -> out (B, T, D), cache."""
+    before, after = norms_around(config)
+
+    def attend(name, inside, memory, **masks):
+        return multi_head_attention_forward(params[name], inside, memory, n_heads=config.n_heads,
+                                            **masks)
+
+    sublayers = {
+        "self_attention": lambda name, x: attend(name, x, None, mask=mask, causal=True),
+        "cross_attention": lambda name, x: attend(name, x, memory, mask=memory_mask),
+        "feed_forward": lambda name, x: feed_forward_forward(params[name], x,
+                                                             activation=config.activation)}
+    caches = []
+    for site, (name, sublayer) in enumerate(sublayers.items()):
+        inside, before_cache = before.forward(params[f"before_{name}"], x)   # (B, T, D)
+        branch, cache = sublayer(name, inside)                               # (B, T, D)
+        x, after_cache = add_and_norm_forward(
+            params[f"after_{name}"], x, branch, after=after, rate=config.dropout,
+            dropout_key=dropout_key, site=site)                              # (B, T, D)
+        caches += [before_cache, cache, after_cache]
+    return x, DecoderBlockCache(before, *caches)
+
+
+def my_tied_embeddings_forward(params, *, tied_embeddings):
+    """params, what is shared standing once -> the full tree, cache."""
+    table = params["decoder"]["embedding"]["table"]                          # (V, D)
+    full = {side: dict(params[side]) for side in ("encoder", "decoder")}
+    if tied_embeddings != "none":
+        full["decoder"]["output"] = {"w": table.T}                           # (D, V)
+    if tied_embeddings == "all":
+        full["encoder"]["embedding"] = {"table": table}                      # (V, D)
+    return full, TiedEmbeddingsCache(tied_embeddings)
 
 
 # {half: the function}; every other half is the solution of an exercise.

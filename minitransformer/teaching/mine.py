@@ -14,7 +14,7 @@ from minitransformer.teaching.swap import replaced
 
 PAIRS = ("linear", "embedding", "softmax", "log_softmax", "cross_entropy", "relu", "layer_norm",
          "residual", "dropout", "attention", "split_heads", "multi_head_attention",
-         "feed_forward", "add_and_norm")
+         "feed_forward", "add_and_norm", "decoder_block", "tied_embeddings")
 
 
 class Half(NamedTuple):
@@ -107,7 +107,7 @@ def lessons_half(half):
 
 def _builders():
     """The exercises whose answers build a half, in the lessons' order."""
-    return [item for lesson in range(1, 8) for item in lesson_items(f"{lesson:02d}").values()
+    return [item for lesson in range(1, 9) for item in lesson_items(f"{lesson:02d}").values()
             if isinstance(item, Exercise) and item.builds]
 
 

@@ -170,6 +170,16 @@ def changed_target_catches(exhibit):
     return not np.array_equal(before, after)
 
 
+def more_padding_catches(exhibit):
+    """Whether one more column of padding, in logits and targets, changes a loss that ignores it."""
+    (logits,), options = exhibit.inputs(np.random.default_rng(0))
+    before, _ = exhibit.forward(logits, **options)
+    wider = np.concatenate([logits, logits[:, :1]], axis=1)                # (B, T + 1, V)
+    targets = np.pad(options["targets"], ((0, 0), (0, 1)))                 # (B, T + 1), PAD is 0
+    after, _ = exhibit.forward(wider, **options | {"targets": targets})
+    return not np.allclose(before, after, rtol=1e-12)
+
+
 CHECKS = {
     "the gradient check": gradient_check_catches,
     "the gradient check with a gain of ones": gradient_check_at_gain_one_catches,
@@ -178,6 +188,7 @@ CHECKS = {
     "a falling loss": falling_loss_catches,
     "shuffled tokens": shuffled_tokens_catch,
     "a changed target": changed_target_catches,
+    "more padding": more_padding_catches,
     "a changed future token with small scores": _future_catches(1.0),
     "a changed future token with scores of any size": _future_catches(1000.0),
 }

@@ -12,11 +12,12 @@ from minitransformer.teaching.museum import CHECKS, all_exhibits, exhibit
 
 def test_the_table_says_what_the_exhibits_say():
     found = museum_findings()
-    exhibits = all_exhibits()
+    exhibits = [item for item in all_exhibits() if item.lesson <= "09"]
+    named = {name for item in exhibits for name in item.caught_by + item.missed_by}
     assert len(found) == len(exhibits)
     for item in exhibits:
         row = found[f"{item.lesson}  {item.title}"]
-        assert row.keys() == CHECKS.keys()
+        assert row.keys() == named <= CHECKS.keys()
         assert all(row[check] is True for check in item.caught_by)
         assert all(row[check] is False for check in item.missed_by)
         unnamed = row.keys() - {*item.caught_by, *item.missed_by, *findings.FOR_ALL}

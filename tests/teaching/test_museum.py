@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from minitransformer.functional import (
-    attention_forward, linear_backward, merge_heads, split_heads)
+    attention_forward, cross_entropy_forward, linear_backward, merge_heads, split_heads)
 from minitransformer.teaching.museum import CHECKS, all_exhibits, exhibit
 
 EXHIBITS = all_exhibits()
@@ -65,3 +65,10 @@ def test_an_exhibit_is_shown_with_its_code():
 def test_an_unknown_exhibit_names_the_known_ones():
     with pytest.raises(ValueError, match="there is no exhibit 'x'; there are missing_keepdims"):
         exhibit("x")
+
+
+def test_more_padding_does_not_catch_a_loss_that_ignores_it():
+    def forward(logits, *, targets):
+        return cross_entropy_forward(logits, targets=targets, ignore_index=0)
+    right = dataclasses.replace(exhibit("padding_in_the_mean"), forward=forward)
+    assert not CHECKS["more padding"](right)

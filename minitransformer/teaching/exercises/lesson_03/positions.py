@@ -102,7 +102,8 @@ ITEMS = (
     Exercise(
         "3.6", "the sinusoidal table", 10,
         solution=my_sinusoidal_positions,
-        cases=lambda rng: [call(7, 4), call(5, 6), call(40, 10)],
+        cases=lambda rng: [call(7, 4), call(5, 6), call(40, 10),
+                           call(int(rng.integers(8, 30)), 2 * int(rng.integers(2, 8)))],
         results=("p",),
         mistakes=(
             Mistake(waves(lambda i, D: 10000.0 ** (-i / D)),
@@ -129,7 +130,8 @@ ITEMS = (
     Exercise(
         "3.7", "a shift is one matrix", 12,
         solution=my_shift_matrix,
-        cases=lambda rng: [call(3, 4), call(1, 6), call(-2, 10)],
+        cases=lambda rng: [call(3, 4), call(1, 6), call(-2, 10),
+                           call(int(rng.integers(2, 20)), 2 * int(rng.integers(2, 8)))],
         results=("R",),
         proof=shift_proof,
         mistakes=(

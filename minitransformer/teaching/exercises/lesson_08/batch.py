@@ -65,6 +65,9 @@ def looks_back(tgt):
 def masks_inputs(rng):
     yield call(np.array([[3, 5, 4, 6, 8], [7, 3, 0, 0, 0]]), np.array([[1, 4, 3, 9], [1, 8, 0, 0]]))
     yield call(np.array([[6, 3, 0], [4, 0, 0], [5, 5, 9]]), np.array([[1, 9], [1, 7], [1, 0]]))
+    src, tgt = rng.integers(3, 99, size=(2, 3, 6))                   # (B, S), (B, T + 1)
+    src[1, rng.integers(1, 6):] = tgt[2, rng.integers(1, 5):] = PAD
+    yield call(src, tgt[:, :5])
 
 
 ITEMS = (
@@ -72,7 +75,8 @@ ITEMS = (
         "8.1", "the shifted batch", 7,
         solution=my_shifted_batch,
         results=("tgt", "targets"),
-        cases=lambda rng: [call([[5, 3, 4], [7]]), call([[8, 9], [4, 6, 4, 5], [3, 3, 7]])],
+        cases=lambda rng: [call([[5, 3, 4], [7]]), call([[8, 9], [4, 6, 4, 5], [3, 3, 7]]),
+                           call([rng.integers(3, 99, size=n).tolist() for n in (2, 5, 1)])],
         mistakes=(
             Mistake(shifted_batch_mistake(lambda row: [*row, END], lambda row: [*row, END]),
                     "tgt is not shifted: at each place the decoder would be handed the very token "

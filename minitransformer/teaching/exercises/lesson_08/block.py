@@ -84,6 +84,7 @@ ITEMS = (
         "8.3", "the backward of a decoder block", 15,
         forward=decoder_block_forward,
         solution=my_decoder_block_backward,
+        builds="decoder_block_backward",
         names="params x memory",
         inputs=decoder_block_inputs,
         mistakes=(
@@ -96,10 +97,10 @@ ITEMS = (
                     "Below feed-forward dx_skip is missing: only what came through the branch is "
                     "handed on."),
             Mistake(decoder_block_mistake("dout at cross_attention"),
-                    "Cross-attention's third gets dout, but between the two stands feed-forward: "
+                    "Cross-attention's part gets dout, but between the two stands feed-forward: "
                     "hand on the sum that you have made there."),
             Mistake(decoder_block_mistake("dout at self_attention"),
-                    "Self-attention's third gets dout: hand on the sum that you have made at "
+                    "Self-attention's part gets dout: hand on the sum that you have made at "
                     "cross-attention."),
             Mistake(decoder_block_mistake("no norm before self_attention"),
                     "At self-attention dinside is added as it is: first it passes the norm in "
@@ -114,9 +115,9 @@ ITEMS = (
                     "The keys' and the values' shares are added inside "
                     "multi_head_attention_backward already."),
         ),
-        hints=("Three times the same three lines, from the last third of the forward to the first: "
+        hints=("Three times the same three lines, from the last part of the forward to the first: "
                "the joint, the sublayer, the norm in front. Then the sum of skip and branch, which "
-               "goes into the next third.",
+               "goes into the next part.",
                "For feed-forward: dafter, dx_skip, dbranch = add_and_norm_backward(dout, "
                "cache.after_feed_forward); dff, dinside = feed_forward_backward(dbranch, "
                "cache.feed_forward); dbefore, dx_branch = cache.before.backward(dinside, "

@@ -104,6 +104,7 @@ ITEMS = (
     Exercise(
         "8.6", "the backward of tied embeddings", 6,
         solution=my_tied_embeddings_backward,
+        builds="tied_embeddings_backward",
         results=("dparams",),
         cases=tied_cases,
         proof=tied_proof,
