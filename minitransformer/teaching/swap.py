@@ -13,7 +13,7 @@ UNTOUCHED = ("minitransformer.teaching", "minitransformer.checks")  # they judge
 def swapped(name, forward=None, backward=None):
     """Inside the with block the package computes the pair `name` by these functions.
 
-    name: a pair of minitransformer.functional, such as "attention", of variants, layers or models, as
+    name: a pair of functional, such as "attention", or of variants, layers or models, such as
     "encoder_block" or "decoder". None leaves that half as it is.
     Every module of the package that uses the pair is given the new functions, but for the lessons'
     own and the check cases; afterwards the old ones are back, whatever happened.
