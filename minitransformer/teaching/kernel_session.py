@@ -9,7 +9,8 @@ import time
 from queue import Empty
 
 GRACE_SECONDS, START_SECONDS = 5, 120
-MOST_RESTARTS = 3
+MOST_RESTARTS = 5
+ENDS = "it ends the kernel"
 
 
 class Session:
@@ -37,9 +38,6 @@ class Session:
 
         remember=False: the piece leaves nothing behind, and need not be run again in a new kernel.
         """
-        if self.client is not None and not self.manager.is_alive():
-            self.done = self.done[:-1]  # it ended well, and the kernel with it, as exit() does
-            self._start_again()
         if self.client is None:
             return "the cells before it have ended the kernel too often"
         words, lost = self._execute(code)
@@ -55,11 +53,13 @@ class Session:
         reply = self._reply(message, self.seconds)
         if reply is not None:
             content = reply["content"]
+            if any(part.get("source") == "ask_exit" for part in content.get("payload", ())):
+                return ENDS, True  # exit() answers before it ends the kernel
             if content["status"] == "ok":
                 return None, False
             return f"{content.get('ename', 'error')}: {content.get('evalue', '')}", False
         if not self.manager.is_alive():
-            return "it ends the kernel", True
+            return ENDS, True
         words = f"it does not come to an end within {self.seconds:g} s"
         self.manager.interrupt_kernel()
         return words, self._reply(message, GRACE_SECONDS) is None
