@@ -2,6 +2,7 @@
 
 import ast
 import base64
+import copy
 import re
 import struct
 from dataclasses import dataclass, field
@@ -99,7 +100,7 @@ def _document(path, html):
                          if h.name != "h1"]
     for paragraph in body.select(".text > p"):
         text = paragraph.get_text()
-        document.opening = document.opening or paragraph.decode_contents()
+        document.opening = document.opening or _without_links(paragraph)
         if text.startswith("Time:") and not document.minutes:
             document.minutes = re.split(r"\.\s|\.?\n|\.$", text.partition(":")[2].strip())[0]
         for tag in TAG.findall(text):
@@ -124,10 +125,18 @@ def _name_uniquely(headings):
 
 def _bare(heading):
     """(HTML, text) of a heading without the anchor at its end."""
-    marks = "¶"
-    html = "".join(str(child) for child in heading.children
-                   if "anchor-link" not in (getattr(child, "attrs", None) or {}).get("class", ()))
-    return html, heading.get_text().rstrip(marks).strip()
+    heading = copy.copy(heading)
+    for anchor in heading.select("a.anchor-link"):
+        anchor.decompose()
+    return _without_links(heading), heading.get_text().strip()
+
+
+def _without_links(element):
+    """What is inside an element as HTML, its links as their words: for another page, or a link."""
+    element = copy.copy(element)
+    for link in element.find_all("a"):
+        link.unwrap()
+    return element.decode_contents()
 
 
 def _make_room(body):

@@ -45,21 +45,22 @@ class Links:
         page = page_of(document.path, self.project)
         for element, name in [*((a, "href") for a in document.body.select("a[href]")),
                               *((i, "src") for i in document.body.select("img[src]"))]:
-            if new := self._leading_to(element[name], document.path, page):
-                element[name] = new
+            element[name] = self._leading_to(element[name], document.path, page)
+            if not element[name]:
+                del element[name]
         for code in document.body.find_all("code"):
             self._link_place(code, page, document)
         self._link_lessons(document, page)
 
     def _leading_to(self, link, path, page):
-        """The new address of a link in the file `path`; None where it needs none."""
+        """The new address of a link in the file `path`; "", and a problem, if it leads nowhere."""
         parts = urlsplit(link)
         if parts.scheme or parts.netloc or not parts.path:
-            return None
+            return link
         target = (path.parent / unquote(parts.path)).resolve()
         if self.project not in target.parents or not target.exists():
             self.problems.append(f"{path.stem}: links to {link}, which is not there")
-            return None
+            return ""
         if target.is_dir():
             return href("index.html", page)
         return href(self._want(target, page), page, unquote(parts.fragment))

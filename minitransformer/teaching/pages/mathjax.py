@@ -29,7 +29,7 @@ def mathjax_script(file=None, *, static=None):
     """
     if file is not None:
         text = Path(file).read_text(encoding="utf-8")
-        if "MathJax" not in text or "tex2jax" not in text:
+        if "MathJax" not in text or "inlineMath" not in text:
             raise ValueError(f"{file} is not a MathJax 3 that reads TeX: give es5/tex-svg.js or "
                              "es5/tex-chtml.js of the npm package mathjax@3")
         return _shipped("mathjax_one_file.js") + text

@@ -36,7 +36,9 @@ const InputJax = new (take("TeX"))({
   packages: take("AllPackages").filter((name) => name !== "noerrors" && name !== "noundefined"),
   inlineMath: [["$", "$"]], displayMath: [["$$", "$$"]], processEscapes: true,
 });
-const OutputJax = new (take("CHTML"))({ font: new TeXFont() });
+// On a telephone a formula begins at the left, so that it is in sight before its tag is.
+const displayAlign = matchMedia("(max-width: 40rem)").matches ? "left" : "center";
+const OutputJax = new (take("CHTML"))({ font: new TeXFont(), displayAlign });
 mathjax.document(document, {
   InputJax, OutputJax, ignoreHtmlClass: "no-math", processHtmlClass: "math",
 }).render();
