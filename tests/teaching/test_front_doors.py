@@ -75,17 +75,20 @@ def test_every_notebook_of_the_course_is_one_sitting_and_in_the_projects_readme(
 def test_a_lesson_says_what_its_exercises_take():
     for lesson in LESSONS.values():
         text = lesson.path.read_text(encoding="utf-8")
-        said = [int(minutes) for minutes in re.findall(r"### Exercise [^\n]*?\((\d+) minutes", text)]
-        assert sum(said) == minutes_of(lesson.number), lesson.number
+        said = re.findall(r"### Exercise [^\n]*?\((\d+) minutes", text)
+        assert sum(map(int, said)) == minutes_of(lesson.number), lesson.number
 
 
 def test_the_chinese_map_has_the_same_rows_code_and_sections():
     english, chinese = map_rows(ENGLISH), map_rows(CHINESE)
     for number in COURSE:
-        assert english[number][:2] + english[number][3:] == chinese[number][:2] + chinese[number][3:]
-        assert re.search(r"[\u4e00-\u9fff]{4}", chinese[number][2])
+        title, link, words, *rest = chinese[number]
+        assert (title, link, *rest) == english[number][:2] + english[number][3:]
+        assert re.search(r"[\u4e00-\u9fff]{4}", words)
+
     def shape(text):
         return re.findall(r"^#+", text, re.M), re.findall(r"^    .*?(?=  #|$)", text, re.M)
+
     assert shape(ENGLISH) == shape(CHINESE)
     quoted = r'"(\d\. [^"]+)"'
     flat = [re.sub(r"\s+", " ", text) for text in (ENGLISH, CHINESE)]
