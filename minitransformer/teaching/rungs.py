@@ -30,6 +30,7 @@ from minitransformer.teaching.memory_blocks import (
 )
 from minitransformer.teaching.normed_head import NORMED_HEAD, normed_head_forward
 from minitransformer.teaching.one_head import bits_per_character, train_one_head
+from minitransformer.teaching.rotary_blocks import rotary_blocks_forward
 from minitransformer.teaching.window import train_window, window_bits_per_character
 
 
@@ -107,10 +108,15 @@ def norm(split, *, seed, runs, **config):
     return np.mean(bits)
 
 
-def blocks(split, *, seed, runs, n_layers, n_heads, d_ff, **config):
-    """The bigram table and a stack of causal blocks, trained together: a mean of runs."""
-    block_config = BlockConfig(config["d_model"], n_heads, d_ff)
-    forward = functools.partial(causal_blocks_forward, config=block_config)
+def blocks(split, *, seed, runs, n_layers, n_heads, d_ff, change=None, **config):
+    """The bigram table and a stack of causal blocks, trained together: a mean of runs.
+
+    change: {field: value} of BlockConfig; with other positions, no sinusoids are added.
+    """
+    block_config = BlockConfig(config["d_model"], n_heads, d_ff, **(change or {}))
+    sinusoids = block_config.positions == "none"
+    forward = functools.partial(causal_blocks_forward if sinusoids else rotary_blocks_forward,
+                                config=block_config)
 
     def init(rng, *, vocab_size, d_model):
         return causal_blocks_init(rng, vocab_size=vocab_size, n_layers=n_layers,
