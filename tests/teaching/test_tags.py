@@ -19,7 +19,7 @@ import minitransformer
 
 PACKAGE = Path(minitransformer.__file__).parent
 LESSONS = PACKAGE.parent / "lessons"
-FOLDERS = ("functional", "layers", "models")
+FOLDERS = ("functional", "variants", "layers", "models")
 
 LESSON_OF = {  # the one place that says which lesson derives which pair
     "linear": "01",
@@ -31,6 +31,8 @@ LESSON_OF = {  # the one place that says which lesson derives which pair
     "residual": "07", "dropout": "07", "relu": "07", "feed_forward": "07", "add_and_norm": "07",
     "encoder_block": "07",
     "decoder_block": "08", "decoder": "08", "tied_embeddings": "08", "encoder_decoder": "08",
+    "rms_norm": "13", "batch_norm": "13",
+    "gelu": "14", "gelu_tanh": "14", "silu": "14", "swiglu": "14", "rotary": "14",
 }
 CITATION = re.compile(r"\[([a-z_]+\.[a-z_]+)\]")
 TAG = re.compile(r"\\tag\{([^}]*)\}")
