@@ -74,6 +74,15 @@ def test_a_link_to_nothing_is_a_problem_and_names_its_lesson(tmp_path):
     assert "<a>a</a>" in page and "gone" not in page
 
 
+def test_source_that_has_moved_since_the_build_is_a_problem(tmp_path):
+    write_project(tmp_path)
+    source = tmp_path / "minitransformer" / "functional" / "linear.py"
+    source.write_text("# new\n" + source.read_text(encoding="utf-8"), encoding="utf-8")
+    assert export_pages(tmp_path / "site", lessons=tmp_path / "lessons") == [
+        "01_first: shows minitransformer/functional/linear.py, line 4, where nothing begins any "
+        "more: the lesson has to be built again"]
+
+
 def test_broken_links_are_found_in_attributes_only():
     pages = {"a.html": '<a id="x" href="b/c.html#y"></a><img src="p.png"><a href="#x"></a>',
              "b/c.html": '<i id="y"></i><a href="../a.html#z"></a><script>"<a href=q>"</script>',

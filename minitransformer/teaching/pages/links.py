@@ -75,10 +75,14 @@ class Links:
         if not found or code.find_parent("a") or "/" not in found[1]:
             return
         target = self.project / found[1]
-        if target.is_file():
-            line = f"L{found[2]}" if found[2] else ""
-            code.wrap(document.body.new_tag("a", attrs={
-                "href": href(self._want(target, page), page, line), "class": "place"}))
+        if not target.is_file():
+            return
+        if found[2] and not _begins_something(target, int(found[2])):
+            self.problems.append(f"{document.path.stem}: shows {code.get_text()}, where nothing "
+                                 "begins any more: the lesson has to be built again")
+        code.wrap(document.body.new_tag("a", attrs={
+            "href": href(self._want(target, page), page, f"L{found[2]}" if found[2] else ""),
+            "class": "place"}))
 
     def _link_lessons(self, document, page):
         """The words "lesson 04" become a link, wherever that lesson is exported."""
@@ -98,6 +102,12 @@ class Links:
             if text.find_parent(UNTOUCHED) is None and text.find_parent(class_="text"):
                 escaped = str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
                 text.replace_with(BeautifulSoup(LESSONS.sub(replace, escaped), "html.parser"))
+
+
+def _begins_something(path, number):
+    """Whether a function or a class begins at a line of a Python file."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return number <= len(lines) and lines[number - 1].lstrip().startswith(("def ", "class ", "@"))
 
 
 def broken_links(pages):
