@@ -180,6 +180,14 @@ def more_padding_catches(exhibit):
     return not np.allclose(before, after, rtol=1e-12)
 
 
+def shifted_places_catch(exhibit):
+    """Whether a text that begins seven places later is read otherwise, with positions turned."""
+    args, options = exhibit.inputs(np.random.default_rng(0))
+    before, _ = exhibit.forward(*args, **options)
+    after, _ = exhibit.forward(*args, **options | {"positions": options["positions"] + 7})
+    return not np.allclose(before, after, rtol=1e-9, atol=1e-12)
+
+
 CHECKS = {
     "the gradient check": gradient_check_catches,
     "the gradient check with a gain of ones": gradient_check_at_gain_one_catches,
@@ -189,6 +197,7 @@ CHECKS = {
     "shuffled tokens": shuffled_tokens_catch,
     "a changed target": changed_target_catches,
     "more padding": more_padding_catches,
+    "shifted places": shifted_places_catch,
     "a changed future token with small scores": _future_catches(1.0),
     "a changed future token with scores of any size": _future_catches(1000.0),
 }

@@ -72,3 +72,8 @@ def test_more_padding_does_not_catch_a_loss_that_ignores_it():
         return cross_entropy_forward(logits, targets=targets, ignore_index=0)
     right = dataclasses.replace(exhibit("padding_in_the_mean"), forward=forward)
     assert not CHECKS["more padding"](right)
+
+
+def test_shifted_places_do_not_catch_pairs_turned_alike():
+    right = dataclasses.replace(exhibit("turned_on"), backward=None)
+    assert not CHECKS["shifted places"](right)
