@@ -1,4 +1,4 @@
-"""Exhibits of lesson 14: a rotation not turned back, mixed pairs, a group's gradient overwritten."""
+"""Exhibits of lesson 14: a gradient turned on, mixed pairs, a group's gradient overwritten."""
 
 from typing import NamedTuple
 

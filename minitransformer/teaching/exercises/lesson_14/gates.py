@@ -77,7 +77,8 @@ ITEMS = (
         forward=swiglu_forward,
         solution=my_swiglu_backward,
         names="gate up",
-        inputs=lambda rng: [call(*rng.normal(size=(2, 5, 3))), call(*rng.normal(size=(2, 2, 4, 7)))],
+        inputs=lambda rng: [call(*rng.normal(size=(2, 5, 3))),
+                            call(*rng.normal(size=(2, 2, 4, 7)))],
         mistakes=(
             Mistake(lambda dout, cache: my_swiglu_backward(dout, cache)[::-1],
                     "dgate and dup are exchanged: return dgate first, as gate is the first input."),
