@@ -164,4 +164,7 @@ RUNGS = [
     Rung("blocks", "07", blocks, {"n_layers": 2, "n_heads": 4, "d_ff": 256, "d_model": 64,
                                   "block": 64, "batch": 32, "steps": 2000, "lr": 0.006,
                                   "runs": 3}),
+    Rung("memory", "08", memory, {"n_layers": 2, "n_heads": 4, "d_ff": 256, "d_model": 64,
+                                  "block": 64, "batch": 32, "steps": 2000, "lr": 0.006,
+                                  "runs": 3}),
 ]
