@@ -17,13 +17,15 @@ function eachPair(visit) {
 function numbersOf(name, head) {
   const layer = view().arrays[name][state.layer];
   const S = view().columns.length, masks = view().masks;
-  const parts = head === "mean" ? layer : [layer[head]];
-  const mask = masks[masks.length > 1 ? state.layer * headCount() + (head === "mean" ? 0 : head)
-    : 0];
-  const at = (t, s) =>
-    parts.reduce((sum, part) => sum + part.n[t * S + s] * 10 ** part.e, 0) / parts.length;
-  const values = { name, at, hidden: (t, s) => mask[t * S + s] === "1", max: 0, min: 0,
-                   e: Math.min(...parts.map((part) => part.e)) };
+  const chosen = head === "mean" ? allHeads() : [head];
+  const maskOf = (one) => masks[masks.length > 1 ? state.layer * headCount() + one : 0];
+  // A mean of scores is masked where one of them is -inf; a mean of weights where all are hidden.
+  const hides = name.endsWith("scores") ? "some" : "every";
+  const hidden = (t, s) => chosen[hides]((one) => maskOf(one)[t * S + s] === "1");
+  const at = (t, s) => chosen.reduce(
+    (sum, one) => sum + layer[one].n[t * S + s] * 10 ** layer[one].e, 0) / chosen.length;
+  const values = { name, at, hidden, max: 0, min: 0,
+                   e: Math.min(...chosen.map((one) => layer[one].e)) };
   eachPair((t, s) => {
     if (values.hidden(t, s)) return;
     values.max = Math.max(values.max, at(t, s));

@@ -2,6 +2,9 @@
 
     explore(weights, tokens)                     # arrays of one's own, such as lesson 04's head
     explore(translator, "forty-two")             # a trained model: all layers, heads and kinds
+
+The script (explorer_draw.js, explorer.js) and the style stand in every output, so that a notebook
+needs nothing else: after a change of them the lessons that show an explorer are built again.
 """
 
 import html

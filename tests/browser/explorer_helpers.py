@@ -13,6 +13,7 @@ def some_arrays():
     rng = np.random.default_rng(0)
     scores = rng.normal(size=(2, 3, 3, 4))
     scores[..., 1, 3] = -np.inf
+    scores[1, 2, 0, 0] = -np.inf  # and this one in one head alone
     weights, cache = softmax_forward(scores)
     dweights = rng.normal(size=scores.shape)
     return {"weights": weights, "scores": scores, "dweights": dweights,
@@ -55,9 +56,9 @@ def expected(array, masked):
     return [None if hidden else value for value, hidden in zip(array, masked)]
 
 
-def assert_shows(page, arrays, of, where, tolerance=0.51e-4):
+def assert_shows(page, arrays, of, where, tolerance=0.51e-4, masked=None):
     """Both panels show arrays[of][where] and its gradient to four digits."""
-    masked = np.isneginf(arrays["scores"])[where]
+    masked = np.isneginf(arrays["scores"])[where] if masked is None else masked
     for panel, name in enumerate((of, f"d{of}")):
         shown = numbers(page, panel)
         right = expected(arrays[name][where], masked)

@@ -58,17 +58,24 @@ def test_layer_head_and_quantity_can_be_chosen(opened, of):
         choose(page, "layer", str(layer))
         for head in range(3):
             choose(page, "head", str(head))
-            token(page, 0, 0, 1).hover()
-            assert_shows(page, ARRAYS, of, (layer, head, 1))
+            for row in range(2):
+                token(page, 0, 0, row).hover()
+                assert_shows(page, ARRAYS, of, (layer, head, row))
     assert of in page.locator(".mt-head").first.inner_text()
 
 
 def test_the_mean_of_all_heads(opened):
     page = opened(explorer_of(ARRAYS))
+    choose(page, "layer", "1")
     choose(page, "head", "mean")
-    mean = {name: array.mean(axis=1, keepdims=True) for name, array in ARRAYS.items()}
-    token(page, 0, 0, 0).hover()
-    assert_shows(page, mean, "weights", (0, 0, 0), tolerance=1.01e-4)  # of rounded numbers
+    free = np.isfinite(ARRAYS["scores"])
+    mean = {name: np.where(free, array, 0).mean(axis=1) for name, array in ARRAYS.items()}
+    for of, hidden in (("weights", [False] * 4), ("scores", [True] + [False] * 3)):
+        choose(page, "show", of)  # one head hides the first token: its weight there is 0
+        token(page, 0, 0, 0).hover()
+        assert_shows(page, mean, of, (1, 0), tolerance=1.01e-4, masked=hidden)  # of rounded ones
+        token(page, 0, 0, 1).hover()
+        assert_shows(page, mean, of, (1, 1), tolerance=1.01e-4, masked=[False] * 3 + [True])
 
 
 def test_all_heads_stand_side_by_side_as_tables(opened):
@@ -84,7 +91,7 @@ def test_all_heads_stand_side_by_side_as_tables(opened):
             assert len(cells) == 12
             for t, s, text in cells:
                 value = ARRAYS[name][1, head, int(t), int(s)]
-                masked = (t, s) == ("1", "3")
+                masked = np.isneginf(ARRAYS["scores"][1, head, int(t), int(s)])
                 assert text == "" if masked else abs(number(text) - value) < 0.06 * abs(value)
     page.locator('.mt-panel >> nth=1 >> .mt-cell[data-t="2"][data-s="1"] >> nth=1').hover()
     lines = page.locator(".mt-readout p").all_inner_texts()

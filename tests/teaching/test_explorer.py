@@ -76,6 +76,13 @@ def test_small_and_large_numbers_keep_four_digits():
         assert max(map(abs, array[0][0]["n"])) <= 10_000
 
 
+def test_what_is_too_small_for_a_power_of_ten_counts_as_nothing():
+    for tiny in (0.0, 1e-310):
+        explorer = explore(np.eye(2), ["a", "b"], gradients=np.full((2, 2), tiny))
+        array = stored(explorer)["views"][0]["arrays"]["dweights"]
+        assert array == [[{"e": -4, "n": [0, 0, 0, 0]}]]
+
+
 def test_a_mask_that_all_heads_share_is_stored_once():
     scores = np.where(causal_mask(3, 3), 0.0, -np.inf) + np.zeros((2, 4, 3, 3))
     view, = stored(explore(softmax_forward(scores)[0], TOKENS, scores=scores))["views"]
