@@ -106,7 +106,7 @@ def _document(path, html):
         for tag in TAG.findall(text):
             name = tag.replace(r"\_", "_")
             document.tags[name] = paragraph["id"] = f"result.{name}"
-    _make_room(body)
+    _make_room(body, path.parent)
     return document
 
 
@@ -139,20 +139,25 @@ def _without_links(element):
     return element.decode_contents()
 
 
-def _make_room(body):
+def _make_room(body, folder):
     """Let what is too wide for a telephone scroll by itself, by finger and by keyboard."""
-    for element in body.select(".text table, .output img"):
-        label = "table" if element.name == "table" else "picture"
-        element.wrap(body.new_tag("div", attrs={"class": f"scroll {label}", "tabindex": "0",
-                                                "role": "region", "aria-label": label}))
-        if size := _png_size(element.get("src", "")):
+    for element in body.select(".text table, .text img, .output > img"):
+        tag, kind = ("div", "table") if element.name == "table" else ("span", "picture")
+        element.wrap(body.new_tag(tag, attrs={"class": f"scroll {kind}", "tabindex": "0",
+                                              "role": "region", "aria-label": kind}))
+        if kind == "picture" and (size := _png_size(element.get("src", ""), folder)):
             element["width"], element["height"] = map(str, size)
             element["style"] = f"--width: {size[0]}px"  # pages.css keeps its letters readable
     for pre in body.find_all("pre"):
         pre["tabindex"] = "0"
 
 
-def _png_size(source):
-    """(width, height) of a PNG given as data: address, None for anything else."""
-    head, _, data = source[:80].partition(";base64,")
-    return struct.unpack(">II", base64.b64decode(data[:32])[16:24]) if "png" in head else None
+def _png_size(source, folder):
+    """(width, height) of a PNG, a data: address or a file beside its page; else None."""
+    head, _, data = source[:80].partition("data:image/png;base64,")
+    if not data:
+        path = folder / unquote(head)
+        begins = path.read_bytes()[:24] if head.endswith(".png") and path.is_file() else b""
+    else:
+        begins = base64.b64decode(data[:32])
+    return struct.unpack(">II", begins[16:24]) if begins.startswith(b"\x89PNG") else None
