@@ -133,4 +133,12 @@ ITEMS = (
         because="8 heads times 5120 queries times 5120 keys. The text itself, 512 numbers a token, "
                 "takes 10 MB.",
     ),
+    Prediction(
+        "4.7", "The asked name moves from n = 1 to n = 64 tokens back. What happens to attention's "
+        "share of right answers?",
+        answer="it stays",
+        choices=("it stays", "it falls slowly", "it falls to a guess"),
+        because="One query meets all keys with the same weights. Only the positions in them could "
+                "favour what is near, and training, which asks for all distances, does not.",
+    ),
 )
