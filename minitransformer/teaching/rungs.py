@@ -167,4 +167,7 @@ RUNGS = [
     Rung("memory", "08", memory, {"n_layers": 2, "n_heads": 4, "d_ff": 256, "d_model": 64,
                                   "block": 64, "batch": 32, "steps": 2000, "lr": 0.006,
                                   "runs": 3}),
+    Rung("rms norm", "13", blocks, {"n_layers": 2, "n_heads": 4, "d_ff": 256, "d_model": 64,
+                                    "block": 64, "batch": 32, "steps": 2000, "lr": 0.006,
+                                    "runs": 3, "change": {"norm": "rms"}}),
 ]
