@@ -68,6 +68,11 @@ def read_lessons(folder=PROJECT / "lessons"):
     return lessons
 
 
+def in_the_course(lessons):
+    """Those of the course of eleven weeks, which the picture shows."""
+    return {number: lesson for number, lesson in lessons.items() if number in BUILDS}
+
+
 def arrows(lessons):
     """Pairs (a, b): b needs a, and nothing between them does. Steps that follow are left out."""
     def reached(number):
@@ -79,8 +84,8 @@ def arrows(lessons):
 
 
 def draw_map(lessons=None):
-    """Draw the lessons as boxes, with an arrow to each from what it needs: the figure."""
-    lessons = read_lessons() if lessons is None else lessons
+    """Draw the course's lessons as boxes, an arrow to each from what it needs: the figure."""
+    lessons = in_the_course(read_lessons() if lessons is None else lessons)
     figure = plt.figure(figsize=(WIDTH, HEIGHT), facecolor="white")
     ax = figure.add_axes((0, 0, 1, 1))
     ax.set_xlim(0, WIDTH)
@@ -133,7 +138,7 @@ def _arrow(ax, start, end):
 def what_is_drawn(lessons):
     """What the picture shows, as text: it is kept in the file, so that a test sees it grow old."""
     return json.dumps([[lesson.number, lesson.title, lesson.minutes, BUILDS[lesson.number],
-                        list(lesson.needs)] for lesson in lessons.values()])
+                        list(lesson.needs)] for lesson in in_the_course(lessons).values()])
 
 
 if __name__ == "__main__":
