@@ -93,5 +93,5 @@ def test_one_file_is_taken_as_it_is_after_its_settings(tmp_path):
     file.write_text("alert(1)", encoding="utf-8")
     with pytest.raises(ValueError, match="is not a MathJax 3 that reads TeX"):
         mathjax_script(file)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match="there is no file .*nowhere.js"):
         mathjax_script(tmp_path / "nowhere.js")

@@ -28,6 +28,8 @@ def mathjax_script(file=None, *, static=None):
     Raises FileNotFoundError or ValueError, with what to do, where there is none.
     """
     if file is not None:
+        if not Path(file).is_file():
+            raise FileNotFoundError(f"there is no file {file} to take MathJax from")
         text = Path(file).read_text(encoding="utf-8")
         if "MathJax" not in text or "inlineMath" not in text:
             raise ValueError(f"{file} is not a MathJax 3 that reads TeX: give es5/tex-svg.js or "
