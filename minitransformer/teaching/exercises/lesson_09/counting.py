@@ -26,7 +26,9 @@ def configurations(rng):
     for changes in (
             {}, {"tied_embeddings": "output"}, {"norm_placement": "post"},
             {"tied_embeddings": "all", "tgt_vocab_size": 31, "norm_placement": "post"},
-            {"n_layers": 1, "d_model": 16, "n_heads": 4, "d_ff": 9}):
+            {"n_layers": 1, "d_model": 16, "n_heads": 4, "d_ff": 9},
+            {"n_layers": int(rng.integers(2, 9)), "d_model": 3 * int(rng.integers(5, 20)),
+             "d_ff": int(rng.integers(21, 99)), "src_vocab_size": int(rng.integers(40, 99))}):
         yield call(EncoderDecoderConfig(**({"src_vocab_size": 31, "tgt_vocab_size": 23}
                                            | sizes | changes)))
 
