@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from minitransformer.teaching import exercise, exercises
+from minitransformer.teaching.diagnosis import named_leaves
 from minitransformer.teaching.exercise import (
     Exercise,
     Mistake,
@@ -59,6 +60,16 @@ def test_answers_are_told_apart_on_other_random_inputs_too(item):
     for mistake in item.mistakes:
         answer = mistake.function if item in FUNCTIONS else mistake.function()
         assert judge(item, answer, seed=7).startswith("is not right yet.")
+
+
+@pytest.mark.parametrize("item", FUNCTIONS, ids=by_id)
+def test_another_seed_gives_other_inputs_so_that_no_answer_can_know_them(item):
+    def inputs(seed):
+        leaves = [leaf for args, kwargs in item.cases(np.random.default_rng(seed))
+                  for _, leaf in named_leaves([list(args), kwargs], "")]
+        return [leaf.tobytes() if isinstance(leaf, np.ndarray) else repr(leaf) for leaf in leaves
+                if isinstance(leaf, np.ndarray | int | float | str) or hasattr(leaf, "d_model")]
+    assert inputs(1) == inputs(1) != inputs(2)
 
 
 @pytest.mark.parametrize("item", EXERCISES, ids=by_id)

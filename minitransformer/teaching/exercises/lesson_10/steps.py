@@ -85,7 +85,8 @@ def rate_mistake(up=lambda step, warmup, steps: step / warmup,
 def rate_inputs(rng):
     return [call(step, peak=peak, warmup=warmup, steps=steps) for step, peak, warmup, steps in (
         (1, 0.002, 100, 1000), (60, 0.002, 100, 1000), (100, 0.002, 100, 1000),
-        (101, 0.002, 100, 1000), (1000, 0.002, 100, 1000), (7, 0.5, 3, 12))]
+        (101, 0.002, 100, 1000), (1000, 0.002, 100, 1000), (7, 0.5, 3, 12),
+        (int(rng.integers(60, 200)), float(rng.uniform(0.1, 1)), 50, 300))]
 
 
 def gradients(rng, size):
