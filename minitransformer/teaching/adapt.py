@@ -165,7 +165,8 @@ def _cases(name, forward):
         found = [case for case in found if case.inputs[0].shape[1] == case.inputs[1].shape[1]]
         found += _masks_of_a_model()
     return [case for case in found if not (case.options.keys() & NOT_ASKED) - taken.keys()
-            and case.options.get("activation", "relu") == "relu"]
+            and case.options.get("activation", "relu") == "relu"
+            and getattr(case.options.get("config"), "n_kv_heads", None) is None]
 
 
 def _masks_of_a_model():
