@@ -107,13 +107,14 @@ def _first_fault(exercise, mine, right, case):
     if given is None or given.keys() != expected.keys():
         return _build_words(exercise.results, mine.value, right.value)
     for name in expected:
-        words = explain(name, given[name], expected[name], _sizes(exercise, case),
-                        _tolerance(exercise, expected[name]))
+        how = expected[name], _sizes(exercise, case), _tolerance(exercise, expected[name])
+        words = explain(name, given[name], *how)
         if words is None:
             continue
         for run, says in wrong_runs:
             theirs = run.results(exercise.results) or {}
-            if name in theirs and _is_same(given[name], theirs[name], exercise.tolerance):
+            if (name in theirs and _is_same(given[name], theirs[name], exercise.tolerance)
+                    and explain(name, theirs[name], *how)):  # it is wrong in this result
                 return f"{says} ({words})"
         return words
     return None

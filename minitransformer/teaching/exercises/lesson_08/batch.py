@@ -30,6 +30,13 @@ def shifted_batch_mistake(first, second, longer=1):
     return answer
 
 
+def one_row_for_both(rows):
+    """my_shifted_batch that pads START row END, and cuts off the last column, or the first."""
+    tgt, targets = shifted_batch_mistake(lambda row: [START, *row, END],
+                                         lambda row: [START, *row, END], longer=2)(rows)
+    return tgt[:, :-1], targets[:, 1:]
+
+
 def padded_before_the_end(rows):
     """my_shifted_batch with END in the last column, behind the padding."""
     tgt, targets = my_shifted_batch(rows)
@@ -90,6 +97,9 @@ ITEMS = (
             Mistake(shifted_batch_mistake(lambda row: [START, *row, END], lambda row: [*row, END],
                                           longer=2),
                     "END is never read: it is the last that is guessed, so it is not in tgt."),
+            Mistake(one_row_for_both,
+                    "tgt and targets are cut from one padded row, START ... END. Where a row is "
+                    "shorter than the longest, END is still in tgt: it is never read."),
             Mistake(padded_before_the_end,
                     "END stands directly behind a row's last token; the padding follows it."),
         ),
@@ -113,6 +123,10 @@ ITEMS = (
                     "Here the target sees its own future."),
             Mistake(masks_mistake(lambda tgt: looks_back(tgt)[None, None]),
                     "Nobody looks ahead here, but the target's padding is not hidden."),
+            Mistake(masks_mistake(lambda tgt: right_target_mask(tgt)
+                                  & (tgt != PAD)[:, None, :, None]),
+                    "Padding is hidden as a key, in its column. As a query it may ask what it "
+                    "likes: its row stays."),
             Mistake(masks_mistake(lambda tgt: looks_back(tgt) | padding_mask(tgt, PAD)),
                     "A key must be allowed by both masks: &, not |."),
             Mistake(masks_mistake(lambda tgt: causal_mask(tgt.shape[1], tgt.shape[1]).T

@@ -49,6 +49,8 @@ def decoder_block_mistake(fault):
             dafter, dx_skip, dbranch = add_and_norm_backward(
                 arriving, getattr(cache, f"after_{name}"))
             inside = getattr(cache, name)
+            if fault == f"dx into {name}":
+                dbranch = arriving
             if name == "feed_forward":
                 dsublayer, dinside = feed_forward_backward(dbranch, inside)
             else:
@@ -102,6 +104,9 @@ ITEMS = (
             Mistake(decoder_block_mistake("dout at self_attention"),
                     "Self-attention's part gets dout: hand on the sum that you have made at "
                     "cross-attention."),
+            Mistake(decoder_block_mistake("dx into cross_attention"),
+                    "Into cross-attention's backward goes the dbranch that add_and_norm_backward "
+                    "returns: dx has not passed the joint yet."),
             Mistake(decoder_block_mistake("no norm before self_attention"),
                     "At self-attention dinside is added as it is: first it passes the norm in "
                     "front of the sublayer."),

@@ -95,6 +95,11 @@ ITEMS = (
                                    "encoder's backward computes?"),
             Mistake(lambda: "CEFH", "It is the other way round: follow dmemory from the decoder "
                                     "to the one who uses it."),
+            Mistake(lambda: "ABDFG", "F belongs to a decoder block. Is its gradient made before "
+                                     "or after the blocks' shares are added up?"),
+            *(Mistake(lambda form=form: form, "The letters are right: write them as one string of "
+                                              "four capitals, nothing between them.")
+              for form in ("abdg", "A, B, D, G", "A B D G", "A,B,D,G")),
         ),
         hints=("Follow the red arrows of the picture: which boxes does dmemory still have to pass?",
                "The gradients of a block's own parameters are computed inside the block, from the "

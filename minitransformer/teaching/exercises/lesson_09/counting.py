@@ -38,8 +38,6 @@ def count_mistake(change):
     return lambda config: my_parameter_count(config) + change(config)
 
 
-
-
 ITEMS = (
     Exercise(
         "9.7", "how many parameters", 10,
@@ -68,6 +66,10 @@ ITEMS = (
             Mistake(count_mistake(lambda c: -(c.tgt_vocab_size * (c.d_model + 1))
                                   * (c.tied_embeddings == "none")),
                     "The output projection is missing where it is not tied."),
+            Mistake(count_mistake(lambda c: c.tgt_vocab_size * (c.tied_embeddings != "none")),
+                    "A tied output has no bias."),
+            Mistake(count_mistake(lambda c: -2 * c.d_model * (c.norm_placement == "pre")),
+                    "With pre-norm the decoder has a final norm as well as the encoder."),
             Mistake(count_mistake(lambda c: c.tgt_vocab_size * (c.d_model + 1)
                                   * (c.tied_embeddings != "none")),
                     "A tied output projection is the decoder's table once more: nothing new is "

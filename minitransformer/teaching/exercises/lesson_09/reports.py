@@ -145,6 +145,11 @@ ITEMS = (
                                     "factor in the loss comes before everything."),
             Mistake(lambda: "DEFA", "A table that hears one use too few has a wrong gradient "
                                     "itself, but hands nothing on: what else would be wrong?"),
+            Mistake(lambda: "BECA", "Suspect 3 is right in decoder.norm. A wrong factor in the "
+                                    "loss comes before everything."),
+            *(Mistake(lambda form=form: form, "The letters are right: write them as one string of "
+                                              "four capitals, nothing between them.")
+              for form in ("befa", "B, E, F, A", "B E F A", "B,E,F,A")),
             Mistake(lambda: "BCFA", "Suspect 2 is right in every w. A wrong factor in the loss "
                                     "would be in all of them."),
         ),
