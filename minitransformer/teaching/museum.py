@@ -188,6 +188,23 @@ def shifted_places_catch(exhibit):
     return not np.allclose(before, after, rtol=1e-9, atol=1e-12)
 
 
+def changed_padding_catches(exhibit):
+    """Whether other numbers in the padded rows of x, those outside mask, change a real row."""
+    (x, *others), options = exhibit.inputs(np.random.default_rng(0))
+    real = options["mask"]                                                 # (B, T)
+    before, _ = exhibit.forward(x, *others, **options)
+    after, _ = exhibit.forward(np.where(real[..., None], x, x + 1), *others, **options)
+    return not np.array_equal(before[real], after[real])
+
+
+def another_text_catches(exhibit):
+    """Whether a text's output, in evaluation, depends on the text beside it in the batch."""
+    (x, *others), options = exhibit.inputs(np.random.default_rng(0))
+    before, _ = exhibit.forward(x, *others, **options)
+    after, _ = exhibit.forward(np.concatenate([x[:-1], x[-1:] + 1]), *others, **options)
+    return not np.array_equal(before[:-1], after[:-1])
+
+
 CHECKS = {
     "the gradient check": gradient_check_catches,
     "the gradient check with a gain of ones": gradient_check_at_gain_one_catches,
@@ -197,6 +214,8 @@ CHECKS = {
     "shuffled tokens": shuffled_tokens_catch,
     "a changed target": changed_target_catches,
     "more padding": more_padding_catches,
+    "changed padding": changed_padding_catches,
+    "another text beside it": another_text_catches,
     "shifted places": shifted_places_catch,
     "a changed future token with small scores": _future_catches(1.0),
     "a changed future token with scores of any size": _future_catches(1000.0),

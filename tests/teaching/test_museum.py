@@ -7,6 +7,7 @@ import pytest
 from minitransformer.functional import (
     attention_forward, cross_entropy_forward, linear_backward, merge_heads, split_heads)
 from minitransformer.teaching.museum import CHECKS, all_exhibits, exhibit
+from minitransformer.variants import batch_norm_backward, batch_norm_forward
 
 EXHIBITS = all_exhibits()
 
@@ -77,3 +78,18 @@ def test_more_padding_does_not_catch_a_loss_that_ignores_it():
 def test_shifted_places_do_not_catch_pairs_turned_alike():
     right = dataclasses.replace(exhibit("turned_on"), backward=None)
     assert not CHECKS["shifted places"](right)
+
+
+def test_changed_padding_does_not_catch_a_norm_that_leaves_it_out():
+    right = dataclasses.replace(exhibit("padding_in_statistics"), forward=batch_norm_forward)
+    assert not CHECKS["changed padding"](right)
+
+
+def test_another_text_does_not_catch_a_norm_that_remembers():
+    right = dataclasses.replace(exhibit("forgotten_running_statistics"), forward=batch_norm_forward)
+    assert not CHECKS["another text beside it"](right)
+
+
+def test_the_forgotten_mean_is_all_that_is_wrong_in_its_exhibit():
+    right = dataclasses.replace(exhibit("forgotten_mean"), backward=batch_norm_backward)
+    assert not any(CHECKS[name](right) for name in right.caught_by)
