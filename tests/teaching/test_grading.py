@@ -1,9 +1,9 @@
 """Submitted notebooks are graded by what their answers compute, whatever they print."""
 
 import csv
-import textwrap
 
 import pytest
+from submissions import BIAS, CENTER, LINEAR, graded, write_notebook
 
 from minitransformer.cli import main
 from minitransformer.teaching.exercise import Exercise, find, lesson_items
@@ -21,37 +21,9 @@ from minitransformer.teaching.grading import (
 nbformat = pytest.importorskip("nbformat")
 pytest.importorskip("jupyter_client")
 
-IMPORT = "import numpy as np\nfrom minitransformer.teaching.exercise import check, find, Exercise"
-BIAS = """
-    def my_add_bias_backward(dout, cache):
-        return dout, dout.sum(axis=0)
-    check("1.2", my_add_bias_backward)
-"""
-LINEAR = """
-    def my_linear_forward(x, w, b=None):
-        out = x @ w if b is None else x @ w + b
-        return out, (x, w, b)
-    check("1.3", my_linear_forward)
-"""
-CENTER = """
-    def my_center_backward(dout, cache):
-        return dout - dout.mean(axis=-1, keepdims=True)
-    check("1.6", my_center_backward)
-"""
-
-
 @pytest.fixture
 def write(tmp_path):
-    def notebook(*sources, name="solved.ipynb"):
-        cells = [nbformat.v4.new_code_cell(textwrap.dedent(s).strip()) for s in (IMPORT, *sources)]
-        path = tmp_path / name
-        nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
-        return path
-    return notebook
-
-
-def graded(path, **options):
-    return {g.exercise: g for g in grade_notebook(path, **{"seed": 11, "seconds": 60} | options)}
+    return lambda *sources, name="solved.ipynb": write_notebook(tmp_path / name, *sources)
 
 
 def verdicts(path, **options):
@@ -94,63 +66,6 @@ def test_a_lesson_with_the_published_solutions_is_right(lesson, tmp_path):
     path = tmp_path / "any name.ipynb"
     nbformat.write(notebook, path)
     assert {v for id, v in verdicts(path, seed=5).items() if not id.endswith("F")} == {RIGHT}
-
-
-CHEATS = {
-    "prints the verdict": """
-        print("1.2 is right.")
-        def my_add_bias_backward(dout, cache):
-            return dout, dout
-        check("1.2", my_add_bias_backward)
-    """,
-    "redefines check": """
-        def check(id, answer=None):
-            print(id, "is right. It agrees with the complex step to 1e-16.")
-        check("1.2", lambda dout, cache: (dout, dout))
-    """,
-    "replaces the judge": """
-        import minitransformer.teaching.exercise as e, minitransformer.teaching.judge as j
-        j.judge = e.judge = lambda *args, **kwargs: "is right."
-        j.verdict = lambda *args, **kwargs: "is right."
-        check("1.2", lambda dout, cache: (dout, dout))
-    """,
-    "replaces the random numbers": """
-        def constant(seed=None, old=np.random.default_rng):
-            return old(0)
-        np.random.default_rng = constant
-        check("1.2", lambda dout, cache: (dout, dout.sum(axis=0)))
-    """,
-    "writes outcomes of its own": """
-        import minitransformer.teaching.transport as t
-        t.write_outcomes = lambda *args, seed, path: open(path, "w").write('"is right."')
-        check("1.2", lambda dout, cache: (dout, dout))
-    """,
-    "writes fewer outcomes": """
-        import json, minitransformer.teaching.transport as t
-        def first_only(id, answer, *, seed, path, old=t.write_outcomes):
-            old(id, find(id, Exercise).solution, seed=seed, path=path)
-            kept = json.load(open(path))[:1]
-            json.dump(kept, open(path, "w"))
-        t.write_outcomes = first_only
-        check("1.4", lambda dout, cache: None)
-    """,
-    "knows the answers to the inputs of check": """
-        from minitransformer.teaching.judge import outcomes
-        exercise = find("1.2", Exercise)
-        known = iter(outcomes(exercise, exercise.solution, seed=0))
-        check("1.2", lambda dout, cache: next(known).value)
-    """,
-}
-
-
-@pytest.mark.slow
-def test_cheating_does_not_help(write):
-    names = list(CHEATS)
-    paths = [write(CHEATS[name], name=f"{i}.ipynb") for i, name in enumerate(names)]
-    for name, path in zip(names, paths):
-        grades = graded(path)
-        assert all(grade.verdict != RIGHT for grade in grades.values()), name
-        assert sum(grade.verdict == WRONG for grade in grades.values()) == 1, name
 
 
 @pytest.mark.slow
