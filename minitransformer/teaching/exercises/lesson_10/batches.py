@@ -84,6 +84,9 @@ ITEMS = (
                     "This is the number of padded places: divide it by the number of all places."),
             Mistake(padding_mistake(whole=True),
                     "The last batch may be smaller than the others: it counts too."),
+            Mistake(lambda lengths, batch_size, by_length=False:
+                    100 * my_padding_share(lengths, batch_size, by_length),
+                    "This is the share in percent: return it as a number between 0 and 1."),
             Mistake(padding_mistake(share=lambda real, places, batches: np.mean(
                         [1 - sum(batch) / (len(batch) * max(batch)) for batch in batches])),
                     "A mean of the batches' shares counts a narrow batch as much as a wide one: "
@@ -101,6 +104,9 @@ ITEMS = (
         cases=some_guesses,
         results=("characters", "exact"),
         mistakes=(
+            Mistake(lambda likeliest, targets, pad_id=0:
+                    my_shares(likeliest, targets, pad_id)[::-1],
+                    "The two are exchanged: first the share of characters, then that of rows."),
             Mistake(shares_mistake(characters=lambda right, counted: np.mean(right)),
                     "Padding is counted: a character counts where its target is not padding."),
             Mistake(shares_mistake(characters=lambda right, counted: np.sum(right & counted)
