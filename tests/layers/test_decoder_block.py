@@ -100,3 +100,10 @@ def test_kv_caches_equal_the_whole_sequence():
         out, _ = decoder_block_forward(params, X[:, t:t + 1], MEMORY, kv_cache=kv_cache, **options)
         np.testing.assert_allclose(out, whole[:, t:t + 1], rtol=1e-12, atol=1e-13)
     assert (kv_cache.self_attention.length, kv_cache.cross_attention.length) == (T, S)
+
+
+def test_batch_norm_gives_way_to_layer_norm():
+    config, params = make(norm="batch")
+    out, _ = decoder_block_forward(params, X, MEMORY, config=config)
+    layered, _ = decoder_block_forward(params, X, MEMORY, config=block_config(norm="layer"))
+    assert np.array_equal(out, layered)

@@ -168,6 +168,8 @@ def test_rotary_positions_turn_pairs():
     EncoderDecoderConfig(**SIZES, d_model=9, n_heads=3, positions="sinusoidal")
     with pytest.raises(ValueError, match="a head is 3 wide"):
         EncoderDecoderConfig(**SIZES, d_model=9, n_heads=3, positions="rotary")
+    with pytest.raises(ValueError, match="a head is 5 wide"):
+        EncoderDecoderConfig(**SIZES, d_model=10, n_heads=2, positions="rotary")
 
 
 def test_swiglu_takes_the_gate_first():
