@@ -73,3 +73,16 @@ def test_every_site_draws_its_own_mask_and_repeats_it():
     for site, join in enumerate([cache.after_attention, cache.after_feed_forward]):
         drawn = np.random.default_rng([1, 2, 3, site]).random(X.shape, dtype=np.float32)
         assert np.array_equal(join.dropout.factor != 0, drawn >= config.dropout)
+
+
+def test_batch_norm_takes_the_batch_in_training_and_what_is_kept_in_use():
+    config, params = make(norm="batch")
+    kept = {"mean": np.full(D, 0.3), "variance": np.full(D, 2.0)}
+    params = {**params, "before_attention": {**params["before_attention"], **kept}}
+    _, cache = encoder_block_forward(params, X, config=config, mask=MASK)
+    np.testing.assert_allclose(cache.before_attention.std, np.sqrt(2.0 + 1e-5), rtol=1e-12)
+    assert np.array_equal(cache.before_attention.running[0], kept["mean"])
+    _, cache = encoder_block_forward(params, X, config=config, mask=MASK, dropout_key=(1, 2, 3))
+    np.testing.assert_allclose(cache.before_attention.std, np.sqrt(X[REAL].var(axis=0) + 1e-5))
+    np.testing.assert_allclose(cache.before_attention.running[0],
+                               0.27 + 0.1 * X[REAL].mean(axis=0))
