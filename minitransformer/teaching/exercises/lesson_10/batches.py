@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minitransformer.teaching.exercise import Exercise, Mistake, call
+from minitransformer.teaching.exercise import Exercise, Mistake, Prediction, call
 
 
 def my_padding_share(lengths, batch_size, by_length=False):
@@ -97,6 +97,15 @@ ITEMS = (
                "A batch takes len(batch) * max(batch) places; sum(lengths) of all places are "
                "real.",
                "With by_length, begin with lengths = np.sort(lengths), which is a new array."),
+    ),
+    Prediction(
+        "10.6", "After 75 steps, 91 of 100 characters are right with a teacher. Of 100 numbers "
+        "translated without one, how many are faultless?",
+        answer="fewer than 5",
+        choices=("about 90", "about 50", "about 20", "fewer than 5"),
+        because="A translation has about 50 characters, and all of them must be right. Were the "
+                "mistakes independent, that would be 0.91 to the power of 50: 1 in 100. Five runs "
+                "gave 0.2 to 1.0 in 100.",
     ),
     Exercise(
         "10.7", "right characters, right translations", 8,
