@@ -30,8 +30,8 @@ from minitransformer.teaching.memory_blocks import (
 )
 from minitransformer.teaching.normed_head import NORMED_HEAD, normed_head_forward
 from minitransformer.teaching.one_head import bits_per_character, train_one_head
-from minitransformer.teaching.rotary_blocks import rotary_blocks_forward
 from minitransformer.teaching.recipe_blocks import train_blocks
+from minitransformer.teaching.rotary_blocks import rotary_blocks_forward
 from minitransformer.teaching.window import train_window, window_bits_per_character
 
 
