@@ -51,7 +51,8 @@ def cases(seed=0):
     def positioned(name):
         tree = {**table(), **POSITIONS[name].init(rng, config, np.float64)}
         return Case("token_embedding", f"{name} positions", *token, (tree,), {
-            "ids": ids, "config": block_config(positions=name), "start": 3})
+            "ids": ids, "config": block_config(positions=name), "start": 3,
+            "dropout_key": (1, 2, 3)})
 
     ids = rng.integers(V, size=(B, T))
     found = [

@@ -71,11 +71,12 @@ def test_no_later_token_changes_an_earlier_output_to_the_bit():
         assert np.array_equal(attend(later, causal=True)[0][:, : t + 1], out[:, : t + 1])
 
 
-def test_a_kv_cache_equals_the_whole_sequence():
-    whole, _ = attend(X, causal=True)
+@pytest.mark.parametrize("positions", ["none", "rotary", "alibi"])
+def test_a_kv_cache_equals_the_whole_sequence(positions):
+    whole, _ = attend(X, causal=True, positions=positions)
     kv_cache, parts = KvCache(), []
     for start, end in [(0, 2), (2, 3), (3, 5)]:
-        out, cache = attend(X[:, start:end], causal=True, kv_cache=kv_cache)
+        out, cache = attend(X[:, start:end], causal=True, kv_cache=kv_cache, positions=positions)
         assert cache is None
         parts.append(out)
     np.testing.assert_allclose(np.concatenate(parts, axis=1), whole, rtol=1e-12, atol=1e-14)
