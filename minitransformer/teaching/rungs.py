@@ -170,4 +170,7 @@ RUNGS = [
     Rung("rms norm", "13", blocks, {"n_layers": 2, "n_heads": 4, "d_ff": 256, "d_model": 64,
                                     "block": 64, "batch": 32, "steps": 2000, "lr": 0.006,
                                     "runs": 3, "change": {"norm": "rms"}}),
+    Rung("rotary", "14", blocks, {"n_layers": 2, "n_heads": 4, "d_ff": 256, "d_model": 64,
+                                  "block": 64, "batch": 32, "steps": 2000, "lr": 0.006,
+                                  "runs": 3, "change": {"positions": "rotary"}}),
 ]
