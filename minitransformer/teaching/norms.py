@@ -1,11 +1,11 @@
 """The same translator with each norm, at several learning rates: lesson 13's longer experiment.
 
-    python -m minitransformer.teaching.norms   96 short runs and the file, about 8 minutes of a core
+    python -m minitransformer.teaching.norms   108 short runs and the file, 10 minutes of a core
 
 A small translator learns number words for 100 steps with layer norm, RMS norm, batch norm and no
 norm, with gradients clipped as in the package's recipe and without, and is measured on validation
-numbers. Batch norm stands in the encoder alone; its decoder has layer norm (options.CAUSAL_NORMS).
-The results stand in lessons/results/norms.json.
+numbers; then a deeper one at one learning rate. Batch norm stands in the encoder alone; its decoder
+has layer norm (options.CAUSAL_NORMS). The results stand in lessons/results/norms.json.
 """
 
 import dataclasses
@@ -30,6 +30,7 @@ SEEDS = (0, 1, 2)
 CLIPPED = {"clipped": CLIP_NORM, "not clipped": None}
 SMALL = {"d_model": 32, "n_heads": 4, "n_layers": 2, "d_ff": 128, "dropout": 0.0}
 STEPS, WARMUP, BATCH_SIZE = 100, 20, 32
+DEEP = {"n_layers": 8, "peak": 0.01, "clip_norm": CLIP_NORM}  # 8 + 8 blocks
 
 
 @functools.cache
@@ -52,7 +53,7 @@ def small_trainer(norm, *, seed, peak, clip_norm=None, steps=STEPS, **changes):
     return Trainer(
         model, AdamW(model.params, betas=(0.9, 0.98)), stream, seed=seed, clip_norm=clip_norm,
         validation=[make_batch(validation)], evaluate_every=steps + 1, print_every=0,
-        schedule=functools.partial(linear_decay, peak=peak, warmup=WARMUP, steps=steps))
+        schedule=functools.partial(linear_decay, peak=peak, warmup=min(WARMUP, steps), steps=steps))
 
 
 def validation_loss(norm, *, steps=STEPS, **settings):
@@ -77,20 +78,25 @@ def measure_norms(*, norms=NORMS, rates=RATES, seeds=SEEDS, path=RESULTS, **chan
                        for seed in seeds]
                 losses[clipped][norm].append(row)
                 print(f"{clipped}, {norm}, learning rate {peak}: {row}", flush=True)
+    deep = {}
+    for norm in norms:
+        deep[norm] = [validation_loss(norm, seed=seed, **changes | DEEP) for seed in seeds]
+        print(f"deep, {norm}: {deep[norm]}", flush=True)
     content = {"command": "python -m minitransformer.teaching.norms",
                "versions": {"python": platform.python_version(), "numpy": np.__version__},
                "config": {**SMALL, "batch_size": BATCH_SIZE, "warmup": WARMUP, "steps": STEPS,
                           **changes},
-               "rates": list(rates), "seeds": list(seeds), "losses": losses}
+               "rates": list(rates), "seeds": list(seeds), "losses": losses,
+               "deep": {**DEEP, "losses": deep}}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8", newline="\n")
 
 
 def read_norms(path=RESULTS):
-    """{"config", "rates", "seeds", "losses", ...}; losses[clipped][norm] has a row for each rate.
+    """{"config", "rates", "seeds", "losses", "deep", ...}; losses[clipped][norm]: a row a rate.
 
-    clipped: "clipped" or "not clipped"; a row holds a loss a seed. Raises FileNotFoundError with
-    the command that makes the file.
+    clipped: "clipped" or "not clipped"; a row holds a loss a seed; deep["losses"][norm] is a row.
+    Raises FileNotFoundError with the command that makes the file.
     """
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist: make it with "
