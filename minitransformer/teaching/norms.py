@@ -1,11 +1,12 @@
 """The same translator with each norm, at several learning rates: lesson 13's longer experiment.
 
-    python -m minitransformer.teaching.norms   108 short runs and the file, 10 minutes of a core
+    python -m minitransformer.teaching.norms   120 runs and the file, 12 minutes of a core
 
 A small translator learns number words for 100 steps with layer norm, RMS norm, batch norm and no
 norm, with gradients clipped as in the package's recipe and without, and is measured on validation
-numbers; then a deeper one at one learning rate. Batch norm stands in the encoder alone; its decoder
-has layer norm (options.CAUSAL_NORMS). The results stand in lessons/results/norms.json.
+numbers. Then, at one learning rate, a deeper one, and the same one for 300 steps. Batch norm stands
+in the encoder alone; its decoder has layer norm (options.CAUSAL_NORMS).
+The results stand in lessons/results/norms.json.
 """
 
 import dataclasses
@@ -31,6 +32,7 @@ CLIPPED = {"clipped": CLIP_NORM, "not clipped": None}
 SMALL = {"d_model": 32, "n_heads": 4, "n_layers": 2, "d_ff": 128, "dropout": 0.0}
 STEPS, WARMUP, BATCH_SIZE = 100, 20, 32
 DEEP = {"n_layers": 8, "peak": 0.01, "clip_norm": CLIP_NORM}  # 8 + 8 blocks
+LONG = {"steps": 300, "peak": 0.01, "clip_norm": CLIP_NORM}
 
 
 @functools.cache
@@ -78,24 +80,26 @@ def measure_norms(*, norms=NORMS, rates=RATES, seeds=SEEDS, path=RESULTS, **chan
                        for seed in seeds]
                 losses[clipped][norm].append(row)
                 print(f"{clipped}, {norm}, learning rate {peak}: {row}", flush=True)
-    deep = {}
-    for norm in norms:
-        deep[norm] = [validation_loss(norm, seed=seed, **changes | DEEP) for seed in seeds]
-        print(f"deep, {norm}: {deep[norm]}", flush=True)
+    further = {"deep": {**DEEP, "losses": {}}, "long": {**LONG, "losses": {}}}
+    for name, settings in (("deep", DEEP), ("long", LONG)):
+        for norm in norms:
+            row = [validation_loss(norm, seed=seed, **changes | settings) for seed in seeds]
+            further[name]["losses"][norm] = row
+            print(f"{name}, {norm}: {row}", flush=True)
     content = {"command": "python -m minitransformer.teaching.norms",
                "versions": {"python": platform.python_version(), "numpy": np.__version__},
                "config": {**SMALL, "batch_size": BATCH_SIZE, "warmup": WARMUP, "steps": STEPS,
                           **changes},
-               "rates": list(rates), "seeds": list(seeds), "losses": losses,
-               "deep": {**DEEP, "losses": deep}}
+               "rates": list(rates), "seeds": list(seeds), "losses": losses, **further}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8", newline="\n")
 
 
 def read_norms(path=RESULTS):
-    """{"config", "rates", "seeds", "losses", "deep", ...}; losses[clipped][norm]: a row a rate.
+    """{"config", "rates", "seeds", "losses", "deep", "long", ...}, as the file has it.
 
-    clipped: "clipped" or "not clipped"; a row holds a loss a seed; deep["losses"][norm] is a row.
+    losses[clipped][norm]: a row for each rate, with a loss for each seed; clipped: "clipped" or
+    "not clipped". deep["losses"][norm] and long["losses"][norm] are such rows.
     Raises FileNotFoundError with the command that makes the file.
     """
     if not path.exists():

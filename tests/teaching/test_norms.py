@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 
 from minitransformer.teaching.norms import (
-    BATCH_SIZE, CLIPPED, DEEP, NORMS, RATES, SEEDS, SMALL, STEPS, WARMUP, measure_norms, read_norms,
-    small_trainer, validation_loss)
+    BATCH_SIZE, CLIPPED, DEEP, LONG, NORMS, RATES, SEEDS, SMALL, STEPS, WARMUP, measure_norms,
+    read_norms, small_trainer, validation_loss)
 
 TINY = {"d_model": 4, "n_heads": 2, "n_layers": 1, "d_ff": 6}
 
 
 def test_every_norm_rate_and_seed_is_measured_and_written(tmp_path, monkeypatch):
     monkeypatch.setitem(DEEP, "n_layers", 2)
+    monkeypatch.setitem(LONG, "steps", 3)
     path = tmp_path / "results" / "norms.json"
     measure_norms(norms=("rms", "none"), rates=(0.01,), seeds=(0, 1), path=path, steps=2, **TINY)
     content = read_norms(path)
@@ -20,8 +21,9 @@ def test_every_norm_rate_and_seed_is_measured_and_written(tmp_path, monkeypatch)
     assert {clipped: {norm: np.shape(rows) for norm, rows in norms.items()}
             for clipped, norms in content["losses"].items()} == {
         clipped: {"rms": (1, 2), "none": (1, 2)} for clipped in CLIPPED}
-    assert {norm: len(row) for norm, row in content["deep"]["losses"].items()} == {
-        "rms": 2, "none": 2}
+    for further in ("deep", "long"):
+        assert {norm: len(row) for norm, row in content[further]["losses"].items()} == {
+            "rms": 2, "none": 2}
 
 
 def test_a_run_that_overflows_has_no_loss():
@@ -43,8 +45,9 @@ def test_the_committed_file_is_that_of_the_command():
     assert (tuple(content["rates"]), tuple(content["seeds"])) == (RATES, SEEDS)
     assert {clipped: tuple(norms) for clipped, norms in content["losses"].items()} == dict.fromkeys(
         CLIPPED, NORMS)
-    assert {**DEEP, "losses": None} == {**content["deep"], "losses": None}
-    assert tuple(content["deep"]["losses"]) == NORMS
+    for further, settings in (("deep", DEEP), ("long", LONG)):
+        assert {**settings, "losses": None} == {**content[further], "losses": None}
+        assert tuple(content[further]["losses"]) == NORMS
 
 
 def test_a_missing_file_says_how_to_make_it(tmp_path):

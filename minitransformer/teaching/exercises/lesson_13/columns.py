@@ -193,4 +193,13 @@ ITEMS = (
         because="Training never reads the running statistics, it only writes them. That is why the "
                 "loss that one watches says nothing.",
     ),
+    Prediction(
+        "13.7", "A small translator with residuals everywhere learns for 100 steps, with clipped "
+        "gradients and two blocks on each side. Each norm gets the best of its four learning "
+        "rates. Which model has the lowest validation loss?",
+        answer="no norm",
+        choices=("layer norm", "RMS norm", "batch norm in the encoder", "no norm"),
+        because="With two blocks little can run away, and clipping catches what does. It is not the "
+                "whole answer: look at the other panel, at the largest rate, and at eight blocks.",
+    ),
 )
