@@ -173,4 +173,10 @@ RUNGS = [
     Rung("rotary", "14", blocks, {"n_layers": 2, "n_heads": 4, "d_ff": 256, "d_model": 64,
                                   "block": 64, "batch": 32, "steps": 2000, "lr": 0.006,
                                   "runs": 3, "change": {"positions": "rotary"}}),
+    Rung("grouped heads", "14", blocks, {"n_layers": 2, "n_heads": 4, "d_ff": 256, "d_model": 64,
+                                         "block": 64, "batch": 32, "steps": 2000, "lr": 0.006,
+                                         "runs": 3, "change": {"n_kv_heads": 2}}),
+    Rung("swiglu", "14", blocks, {"n_layers": 2, "n_heads": 4, "d_ff": 170, "d_model": 64,
+                                  "block": 64, "batch": 32, "steps": 2000, "lr": 0.006,
+                                  "runs": 3, "change": {"activation": "swiglu"}}),
 ]
