@@ -199,7 +199,8 @@ ITEMS = (
         "rates. Which model has the lowest validation loss?",
         answer="no norm",
         choices=("layer norm", "RMS norm", "batch norm in the encoder", "no norm"),
-        because="With two blocks little can run away, and clipping catches what does. It is not the "
-                "whole answer: look at the other panel, at the largest rate, and at eight blocks.",
+        because="With two blocks little can run away, and clipping catches what does. It is not "
+                "the whole answer: look at the other panel, at the largest rate, and at eight "
+                "blocks.",
     ),
 )
