@@ -154,6 +154,30 @@ def test_dropout_is_a_rate():
             EncoderDecoderConfig(**SIZES, dropout=rate)
 
 
+def read_only(x):
+    x = x.copy()
+    x.setflags(write=False)
+    return x
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_an_activation_does_not_write_to_what_it_is_given(name):
+    pair = ACTIVATIONS[name]
+    hidden = read_only(np.random.default_rng(0).normal(size=(2, 3, 6)))
+    out, cache = pair.forward(hidden)
+    dx = pair.backward(read_only(out), cache)
+    assert np.array_equal(dx, pair.backward(out.copy(), cache)) and dx.shape == hidden.shape
+
+
+def test_positions_do_not_write_to_what_they_are_given():
+    for scheme in POSITIONS.values():
+        params = scheme.init(np.random.default_rng(2), CONFIG, np.float64)
+        _, cache = scheme.add(params, read_only(X), CONFIG, 1)
+        scheme.add_backward(read_only(X), cache)
+        _, cache = scheme.turn(read_only(HEADS), 1)
+        scheme.turn_backward(read_only(HEADS), cache)
+
+
 def test_key_value_heads_serve_whole_groups():
     EncoderDecoderConfig(**SIZES, n_kv_heads=4)
     assert attention_sizes(block_config(n_kv_heads=None)) == {"d_model": 12, "d_kv": 12}
