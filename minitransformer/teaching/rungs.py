@@ -30,6 +30,7 @@ from minitransformer.teaching.memory_blocks import (
 )
 from minitransformer.teaching.normed_head import NORMED_HEAD, normed_head_forward
 from minitransformer.teaching.one_head import bits_per_character, train_one_head
+from minitransformer.teaching.recipe_blocks import train_blocks
 from minitransformer.teaching.rotary_blocks import rotary_blocks_forward
 from minitransformer.teaching.window import train_window, window_bits_per_character
 
@@ -150,6 +151,15 @@ def memory(split, *, seed, runs, n_layers, n_heads, d_ff, block, **config):
     return np.mean(bits)
 
 
+def recipe(split, *, seed, runs, **config):
+    """The model of blocks, trained with lesson 10's recipe: a mean of runs."""
+    bits = []
+    for run in range(runs):
+        params, ids, forward = train_blocks(split, seed=seed + run, **config)
+        bits.append(bits_per_character(params, ids.test, block=config["block"], forward=forward))
+    return np.mean(bits)
+
+
 RUNGS = [
     Rung("unigram", "02", unigram, {}),
     Rung("bigram", "02", bigram, {"lr": 30.0, "steps": 3000, "batch_size": 1000, "runs": 5}),
@@ -167,6 +177,10 @@ RUNGS = [
     Rung("memory", "08", memory, {"n_layers": 2, "n_heads": 4, "d_ff": 256, "d_model": 64,
                                   "block": 64, "batch": 32, "steps": 2000, "lr": 0.006,
                                   "runs": 3}),
+    Rung("recipe", "10", recipe, {"n_layers": 2, "n_heads": 4, "d_ff": 256, "d_model": 64,
+                                  "block": 64, "batch": 32, "steps": 5000, "peak": 0.01,
+                                  "warmup": 250, "weight_decay": 0.1, "dropout": 0.05,
+                                  "clip_norm": 1.0, "runs": 3}),
     Rung("rms norm", "13", blocks, {"n_layers": 2, "n_heads": 4, "d_ff": 256, "d_model": 64,
                                     "block": 64, "batch": 32, "steps": 2000, "lr": 0.006,
                                     "runs": 3, "change": {"norm": "rms"}}),
