@@ -74,17 +74,17 @@ def next_token_probs(logits, *, temperature=1.0, top_k=None, top_p=None, repetit
 
     logits (V,) -> (V,) in float64. In this order: repetition_penalty r makes the score of every id
     in seen less attractive, z / r above 0 and z r below; temperature 0 leaves the likeliest alone
-    (of equal ones the smallest id); top_k keeps the k likeliest; top_p the fewest whose
+    (of equal ones the smallest id), and the higher it is, the more even [sampling.entropy]; top_k keeps the k likeliest; top_p the fewest whose
     probabilities together reach p. What is kept is scaled to add up to 1.
     Raises ValueError for a number out of range and for logits that are NaN.
     Sources: Keskar et al. 2019 (penalty), Fan et al. 2018 (top_k), Holtzman et al. 2020 (top_p).
     """
-    for name, value, fits in (("temperature", temperature, temperature >= 0),
+    for name, value, fits in (("temperature", temperature, 0 <= temperature < math.inf),
                               ("top_k", top_k, top_k is None or top_k >= 1),
                               ("top_p", top_p, top_p is None or 0 < top_p <= 1),
                               ("repetition_penalty", repetition_penalty, repetition_penalty > 0)):
         if not fits:
-            wanted = {"temperature": "0 or more", "top_k": "at least 1",
+            wanted = {"temperature": "0 or more, and finite", "top_k": "at least 1",
                       "top_p": "above 0 and at most 1", "repetition_penalty": "above 0"}[name]
             raise ValueError(f"{name} is {value}, expected {wanted}")
     scores = np.array(logits, np.float64)                                       # (V,)

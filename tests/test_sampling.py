@@ -48,6 +48,7 @@ def test_what_was_there_already_is_less_attractive():
 
 @pytest.mark.parametrize("choice, words", [
     ({"temperature": -0.1}, "temperature is -0.1, expected 0 or more"),
+    ({"temperature": float("inf")}, "temperature is inf, expected 0 or more, and finite"),
     ({"top_k": 0}, "top_k is 0, expected at least 1"),
     ({"top_p": 0.0}, "top_p is 0.0, expected above 0"), ({"top_p": 1.1}, "top_p is 1.1"),
     ({"repetition_penalty": 0}, "repetition_penalty is 0, expected above 0"),
