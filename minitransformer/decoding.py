@@ -40,7 +40,10 @@ def greedy(step, *, batch_size, max_new_tokens):
 
 
 class Hypothesis(NamedTuple):
-    """The beginning of a sequence, END included once it is there, and its log-probability."""
+    """The beginning of a sequence, END included once it is there, and its log-probability.
+
+    log_prob is the sum of its tokens' own [beam.log_prob].
+    """
 
     log_prob: float
     ids: list
@@ -48,7 +51,7 @@ class Hypothesis(NamedTuple):
     def score(self, length_penalty, length=None):
         """log p / ((5 + length) / 6)^length_penalty; without a length, its own is taken.
 
-        Every token makes log p smaller, so without the divisor the shortest would win.
+        Every token makes log p smaller, so without the divisor the shortest would win [beam.score].
         Source: Wu et al. 2016 (GNMT), eq. 14, without its coverage term.
         """
         length = len(self.ids) if length is None else length

@@ -20,6 +20,7 @@ import minitransformer
 PACKAGE = Path(minitransformer.__file__).parent
 LESSONS = PACKAGE.parent / "lessons"
 FOLDERS = ("functional", "variants", "layers", "models")
+DECODING = ("decoding.py", "sampling.py", "kv_cache.py")
 
 LESSON_OF = {  # the one place that says which lesson derives which pair
     "linear": "01",
@@ -31,8 +32,10 @@ LESSON_OF = {  # the one place that says which lesson derives which pair
     "residual": "07", "dropout": "07", "relu": "07", "feed_forward": "07", "add_and_norm": "07",
     "encoder_block": "07",
     "decoder_block": "08", "decoder": "08", "tied_embeddings": "08", "encoder_decoder": "08",
+    "beam": "11", "sampling": "11", "kv_cache": "11",
     "rms_norm": "13", "batch_norm": "13",
     "gelu": "14", "gelu_tanh": "14", "silu": "14", "swiglu": "14", "rotary": "14",
+    "mean_pooling": "15",
 }
 CITATION = re.compile(r"\[([a-z_]+\.[a-z_]+)\]")
 TAG = re.compile(r"\\tag\{([^}]*)\}")
@@ -56,8 +59,9 @@ def lesson_tags():
     return tags
 
 
-SOURCE = {tag for folder in FOLDERS for path in sorted((PACKAGE / folder).glob("*.py"))
-          for tag in cited(path.read_text(encoding="utf-8"))}
+FILES = [*(PACKAGE / name for name in DECODING),
+         *(path for folder in FOLDERS for path in sorted((PACKAGE / folder).glob("*.py")))]
+SOURCE = {tag for path in FILES for tag in cited(path.read_text(encoding="utf-8"))}
 TAGS = lesson_tags()
 ALL_TAGS = Counter(tag for tags in TAGS.values() for tag in tags)
 
