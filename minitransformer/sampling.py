@@ -73,9 +73,10 @@ def next_token_probs(logits, *, temperature=1.0, top_k=None, top_p=None, repetit
     """The probabilities of the next token: softmax(logits / temperature), its tail cut off.
 
     logits (V,) -> (V,) in float64. In this order: repetition_penalty r makes the score of every id
-    in seen less attractive, z / r above 0 and z r below; temperature 0 leaves the likeliest alone
-    (of equal ones the smallest id), and the higher it is, the more even [sampling.entropy]; top_k keeps the k likeliest; top_p the fewest whose
-    probabilities together reach p. What is kept is scaled to add up to 1.
+    in seen less attractive, z / r above 0 and z r below; the higher the temperature, the more even
+    they become [sampling.entropy], and 0 leaves the likeliest alone (of equal ones the smallest
+    id); top_k keeps the k likeliest; top_p the fewest whose probabilities together reach p. What
+    is kept is scaled to add up to 1.
     Raises ValueError for a number out of range and for logits that are NaN.
     Sources: Keskar et al. 2019 (penalty), Fan et al. 2018 (top_k), Holtzman et al. 2020 (top_p).
     """
