@@ -19,27 +19,52 @@ def _fit_tail():
 
 
 TAIL_COEFFICIENTS = _fit_tail()
+TERMS = {4: 9, 8: 20}  # how many of them a real number of 4 or 8 bytes can feel
+PIECE = 1 << 16        # entries at a time, so that the recurrence stays in the processor's cache
 
 
 def erf(x):
     """The error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x, elementwise.
 
-    x (...), real or complex -> (...). Its error is at most 2e-15, that of its slope 2e-13. NumPy
-    has none, and math.erf takes one number at a time (170 ns each; this takes 30). For x >= 0 it is
-    1 - exp(-x^2) g(t), t = 1 / (1 + x / 2), where g has no corner anywhere and is summed from its
-    Chebyshev series by Clenshaw's recurrence: sums and products, which the complex step may pass.
+    x (...), real or complex -> (...). In float64 its error is at most 2e-15, that of its slope
+    2e-13. NumPy has none, and math.erf takes one number at a time (170 ns each; this takes 15, and
+    5 in float32). For x >= 0 it is 1 - exp(-x^2) g(t), t = 1 / (1 + x / 2), where g has no corner
+    anywhere and is summed from its Chebyshev series: sums and products, which the complex step may
+    pass.
     """
-    sign = np.where(x.real < 0, -1, 1).astype(x.real.dtype)     # (...)
-    x = sign * x                                                # (...) erf(-x) = -erf(x)
-    outside = x.real >= REACH                                   # (...) not for nan
-    x = np.where(outside, REACH, x)                             # (...)
-    t = 1 / (1 + 0.5 * x)                                       # (...)
-    u = (t - NEAREST) * (2 / (1 - NEAREST)) - 1                 # (...)
-    later = latest = np.zeros_like(u)                           # (...)
-    for c in reversed(TAIL_COEFFICIENTS[1:]):
-        later, latest = c + 2 * u * later - latest, later       # (...)
-    g = TAIL_COEFFICIENTS[0] + u * later - latest               # (...)
-    return sign * np.where(outside, 1, 1 - np.exp(-x * x) * g)  # (...)
+    flat = np.reshape(x, -1)                                    # (N,)
+    pieces = [_erf(flat[n:n + PIECE]) for n in range(0, flat.size, PIECE)]  # half the time of one
+    return np.concatenate([*pieces, flat[:0]]).reshape(x.shape)  # (...)
+
+
+def _erf(x):
+    sign = np.copysign(x.real.dtype.type(1), x.real)            # (N,)
+    x = sign * x                                                # (N,) erf(-x) = -erf(x)
+    outside = x.real >= REACH                                   # (N,) not for nan
+    x[outside] = REACH                                          # (N,)
+    u, stretch = 0.5 * x, 4 / (1 - NEAREST)                     # (N,)
+    u += 1                                                      # (N,) 1 / t
+    np.divide(stretch, u, out=u)                                # (N,)
+    u -= stretch * NEAREST + 2                                  # (N,) twice the series' variable
+    first, *middle, last = TAIL_COEFFICIENTS[:TERMS[x.real.itemsize]]
+    later, latest, spare = np.full_like(u, last), np.zeros_like(u), np.empty_like(u)
+    for c in reversed(middle):                                  # Clenshaw's recurrence
+        np.multiply(u, later, out=spare)                        # (N,)
+        spare -= latest                                         # (N,)
+        spare += c                                              # (N,)
+        later, latest, spare = spare, later, latest
+    u *= 0.5                                                    # (N,)
+    u *= later                                                  # (N,)
+    u -= latest                                                 # (N,)
+    u += first                                                  # (N,) g
+    x *= x                                                      # (N,)
+    np.negative(x, out=x)                                       # (N,)
+    np.exp(x, out=x)                                            # (N,) exp(-x^2)
+    x *= u                                                      # (N,)
+    np.subtract(1, x, out=x)                                    # (N,)
+    x[outside] = 1                                              # (N,)
+    x *= sign                                                   # (N,)
+    return x
 
 
 class GeluCache(NamedTuple):
@@ -52,7 +77,9 @@ def gelu_forward(x):
 
     x (...) -> y (...), cache. Source: Hendrycks and Gimpel 2016, the exact form.
     """
-    below = (1 + erf(x * (1 / SQRT_2))) / 2                     # (...)
+    below = erf(x * (1 / SQRT_2))                               # (...)
+    below += 1                                                  # (...)
+    below *= 0.5                                                # (...)
     return x * below, GeluCache(x, below)
 
 
@@ -61,8 +88,14 @@ def gelu_forward(x):
 def gelu_backward(dout, cache):
     """dout (...) -> dx (...)."""
     x, below = cache
-    bell = np.exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))  # (...)
-    return dout * (below + x * bell)                            # (...) [gelu.dx]
+    slope = x * x                                               # (...)
+    slope *= -0.5                                               # (...)
+    np.exp(slope, out=slope)                                    # (...)
+    slope *= x                                                  # (...)
+    slope *= 1 / math.sqrt(2 * math.pi)                         # (...)
+    slope += below                                              # (...)
+    slope *= dout                                               # (...) [gelu.dx]
+    return slope
 
 
 class GeluTanhCache(NamedTuple):
@@ -75,8 +108,15 @@ def gelu_tanh_forward(x):
 
     x (...) -> y (...), cache. Source: Hendrycks and Gimpel 2016; used by GPT-2.
     """
-    tanh = np.tanh(SQRT_2_PI * (x + 0.044715 * (x * x * x)))    # (...) x ** 3 is 20 times slower
-    return x * (0.5 * (1 + tanh)), GeluTanhCache(x, tanh)
+    tanh = x * x                                                # (...) x ** 3 is 20 times slower
+    tanh *= 0.044715 * SQRT_2_PI                                # (...)
+    tanh += SQRT_2_PI                                           # (...)
+    tanh *= x                                                   # (...) u
+    np.tanh(tanh, out=tanh)                                     # (...)
+    out = 0.5 * tanh                                            # (...)
+    out += 0.5                                                  # (...)
+    out *= x                                                    # (...)
+    return out, GeluTanhCache(x, tanh)
 
 
 # tanh' = 1 - tanh^2 and du / dx = sqrt(2 / pi) (1 + 3 * 0.044715 x^2). By the product rule
@@ -84,6 +124,15 @@ def gelu_tanh_forward(x):
 def gelu_tanh_backward(dout, cache):
     """dout (...) -> dx (...)."""
     x, tanh = cache
-    slope_of_u = SQRT_2_PI * (1 + 3 * 0.044715 * (x * x))       # (...)
-    slope = 0.5 * (1 + tanh) + 0.5 * x * (1 - tanh * tanh) * slope_of_u  # (...)
-    return dout * slope                                         # (...) [gelu_tanh.dx]
+    slope = x * x                                               # (...) in place throughout: 1 ms
+    slope *= 3 * 0.044715 * SQRT_2_PI                           # (...) for a million entries, as
+    slope += SQRT_2_PI                                          # (...) one expression up to 9
+    slope *= x                                                  # (...) x du / dx
+    rising = tanh * tanh                                        # (...)
+    np.subtract(1, rising, out=rising)                          # (...)
+    slope *= rising                                             # (...)
+    slope += tanh                                               # (...)
+    slope += 1                                                  # (...)
+    slope *= 0.5                                                # (...)
+    slope *= dout                                               # (...) [gelu_tanh.dx]
+    return slope

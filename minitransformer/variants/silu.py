@@ -16,7 +16,10 @@ def silu_forward(x):
     x (...) -> y (...), cache. The logistic function is written by tanh, which cannot overflow:
     1 / (1 + exp(-x)) = (1 + tanh(x / 2)) / 2. Source: Elfwing, Uchibe and Doya 2018.
     """
-    logistic = 0.5 * (1 + np.tanh(0.5 * x))                     # (...)
+    logistic = 0.5 * x                                          # (...)
+    np.tanh(logistic, out=logistic)                             # (...)
+    logistic += 1                                               # (...)
+    logistic *= 0.5                                             # (...)
     return x * logistic, SiluCache(x, logistic)
 
 
@@ -25,4 +28,9 @@ def silu_forward(x):
 def silu_backward(dout, cache):
     """dout (...) -> dx (...)."""
     x, logistic = cache
-    return dout * logistic * (1 + x * (1 - logistic))           # (...) [silu.dx]
+    slope = 1 - logistic                                        # (...)
+    slope *= x                                                  # (...)
+    slope += 1                                                  # (...)
+    slope *= logistic                                           # (...)
+    slope *= dout                                               # (...) [silu.dx]
+    return slope
