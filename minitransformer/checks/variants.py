@@ -21,6 +21,7 @@ def cases(seed=0):
     swiglu = v.swiglu_forward, v.swiglu_backward
     rms_norm = v.rms_norm_forward, v.rms_norm_backward
     batch_norm = v.batch_norm_forward, v.batch_norm_backward
+    mean_pooling = v.mean_pooling_forward, v.mean_pooling_backward
     rotary = v.rotary_forward, v.rotary_backward
     real = np.array([[True] * T, [True, False, True, False, False]])     # (B, T)
     running = normal(D), 0.5 + rng.random(D)
@@ -38,6 +39,9 @@ def cases(seed=0):
              {"mask": real, "running": running}),
         Case("batch_norm", "running statistics used", *batch_norm, columns,
              {"mask": real, "running": running, "training": False, "eps": 0.3}),
+        Case("mean_pooling", "all tokens", *mean_pooling, (normal(B, T, D),)),
+        Case("mean_pooling", "padding, a sequence without a real token", *mean_pooling,
+             (normal(H, T, D),), {"mask": np.concatenate([real, np.zeros((1, T), bool)])}),
         Case("rotary", "neighbours are pairs", *rotary, (normal(B, H, T, K),),
              {"positions": np.arange(T)}),
         Case("rotary", "halves are pairs, places of each text", *rotary, (normal(B, H, T, K),),

@@ -1,13 +1,15 @@
 """What came after 2017, or what the article asks for: pairs that the core does without.
 
 Read what you need: gelu, silu and swiglu stand in the place of relu; rms_norm and batch_norm in
-the place of layer_norm; rotary and alibi in the place of sinusoidal positions.
+the place of layer_norm; rotary and alibi in the place of sinusoidal positions; mean_pooling makes
+one vector of a whole sequence.
 """
 
 from minitransformer.variants.alibi import alibi_bias
 from minitransformer.variants.batch_norm import batch_norm_backward, batch_norm_forward
 from minitransformer.variants.gelu import (
     gelu_backward, gelu_forward, gelu_tanh_backward, gelu_tanh_forward)
+from minitransformer.variants.mean_pooling import mean_pooling_backward, mean_pooling_forward
 from minitransformer.variants.rms_norm import rms_norm_backward, rms_norm_forward
 from minitransformer.variants.rotary import rotary_backward, rotary_forward
 from minitransformer.variants.silu import silu_backward, silu_forward
