@@ -9,6 +9,9 @@ import sys
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from minitransformer.cli import main  # noqa: E402
+from minitransformer.malloc import keep_freed_memory  # noqa: E402
+
+keep_freed_memory()
 
 if __name__ == "__main__":  # a child process of multiprocessing imports this file: start nothing
     sys.exit(main())
