@@ -13,6 +13,7 @@ import numpy as np
 
 from minitransformer.gradient_check import check_gradients
 from minitransformer.teaching import exhibits
+from minitransformer.teaching.decoding_checks import DECODING_CHECKS
 from minitransformer.teaching.source import code_of
 
 STEP_SIZES = (1.0, 0.3, 0.1, 0.03, 0.01)
@@ -25,7 +26,8 @@ class Exhibit:
 
     inputs: rng -> call(...) for forward, all sizes different. training_inputs: the same for the
     checks that look at one training run (default: inputs), where sizes may coincide.
-    fault: the function to show. caught_by, missed_by: keys of CHECKS.
+    fault: the function to show. caught_by, missed_by: keys of CHECKS. decode: where decoding is
+    what is wrong, a function with forward's arguments that should give forward's values.
     """
     name: str
     lesson: str
@@ -38,6 +40,7 @@ class Exhibit:
     caught_by: tuple
     missed_by: tuple
     training_inputs: Callable | None = None
+    decode: Callable | None = None
 
     def __repr__(self):
         return "\n".join([f"Bug museum, lesson {self.lesson}: {self.title}", *self._facts(), "",
@@ -219,6 +222,7 @@ CHECKS = {
     "shifted places": shifted_places_catch,
     "a changed future token with small scores": _future_catches(1.0),
     "a changed future token with scores of any size": _future_catches(1000.0),
+    **DECODING_CHECKS,
 }
 
 

@@ -2,10 +2,13 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from minitransformer.functional import (
-    attention_forward, cross_entropy_forward, linear_backward, merge_heads, split_heads)
+    attention_forward, cross_entropy_forward, linear_backward, merge_heads, sinusoidal_positions,
+    softmax_forward, split_heads)
+from minitransformer.kv_cache import KvCache
 from minitransformer.teaching.museum import CHECKS, all_exhibits, exhibit
 from minitransformer.variants import batch_norm_backward, batch_norm_forward
 
@@ -93,3 +96,43 @@ def test_another_text_does_not_catch_a_norm_that_remembers():
 def test_the_forgotten_mean_is_all_that_is_wrong_in_its_exhibit():
     right = dataclasses.replace(exhibit("forgotten_mean"), backward=batch_norm_backward)
     assert not any(CHECKS[name](right) for name in right.caught_by)
+
+
+def decode_with_reordering(q, k, v, *, parents):
+    kv_cache = KvCache()
+    for t in range(k.shape[2]):
+        kv_cache.reorder(parents[t])
+        kv_cache.extend(k[:, :, t:t + 1], v[:, :, t:t + 1])
+    return attention_forward(q, kv_cache.k, kv_cache.v)[0]
+
+
+def decode_places_in_order(x):
+    placed, kv_cache = x + sinusoidal_positions(*x.shape[2:]), KvCache()
+    outs = []
+    for t in range(x.shape[2]):
+        new = placed[:, :, t:t + 1]
+        outs.append(attention_forward(new, *kv_cache.extend(new, new))[0])
+    return np.concatenate(outs, axis=2)
+
+
+@pytest.mark.parametrize("name, decode", [
+    ("places_from_zero", decode_places_in_order),
+    ("beams_not_reordered", decode_with_reordering),
+    ("late_temperature", lambda logits, *, temperature: softmax_forward(logits / temperature)[0]),
+])
+def test_no_check_catches_right_decoding(name, decode):
+    right = dataclasses.replace(exhibit(name), decode=decode)
+    assert not any(CHECKS[check](right) for check in right.caught_by + right.missed_by)
+
+
+def test_what_is_no_probability_is_caught():
+    item = exhibit("late_temperature")
+    for decode in (lambda z, *, temperature: z, lambda z, *, temperature: np.exp(z)):
+        assert CHECKS["probabilities that add up to 1"](dataclasses.replace(item, decode=decode))
+    wrong = dataclasses.replace(item, decode=lambda z, *, temperature: softmax_forward(2 * z)[0])
+    assert CHECKS["a temperature of 1"](wrong)
+    others = dataclasses.replace(exhibit("beams_not_reordered"),
+                                 decode=lambda q, k, v, *, parents: q)
+    assert CHECKS["a beam of one"](others)
+    first = dataclasses.replace(exhibit("places_from_zero"), decode=lambda x: x)
+    assert CHECKS["the first token alone"](first)
