@@ -5,14 +5,15 @@ into an exit code. That module is imported inside the command, so that asking fo
 """
 
 import argparse
+import functools
 import subprocess
 import sys
 from pathlib import Path
 
-from minitransformer import PROJECT, __version__
+from minitransformer import PROJECT, __version__, train_commands
 from minitransformer.teaching import notebooks
 
-TRANSLATOR = Path("runs") / "translator"  # where train leaves a model and translate looks for it
+TRANSLATOR = train_commands.RUNS / "translator"  # where train leaves it and translate looks
 
 
 def main(argv=None):
@@ -47,20 +48,10 @@ def make_parser():
                     "machine precision. Without a command: the tour.",
         epilog="minitransformer COMMAND --help tells more, with examples.")
     parser.add_argument("--version", action="version", version=__version__)
+    parser.set_defaults(debug=False)  # here alone, so that --debug may stand before a task or after
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def add(run, *examples, **defaults):
-        """A command named like its function, whose docstring is the help."""
-        summary, _, details = run.__doc__.partition("\n")
-        sub = commands.add_parser(
-            run.__name__, help=summary, allow_abbrev=False,
-            description="\n".join([summary, *map(str.strip, details.splitlines())]),
-            epilog="\n  ".join(["examples:", *(f"minitransformer {e}" for e in examples)]),
-            formatter_class=argparse.RawDescriptionHelpFormatter)
-        sub.add_argument("--debug", action="store_true", help="show the traceback of an error")
-        sub.set_defaults(run=run, **defaults)
-        return sub
-
+    add = functools.partial(add_command, commands)
     add_seed(add(tour, "tour"))
 
     sub = add(check, "check", "check softmax attention", "check --seed 7")
@@ -81,16 +72,7 @@ def make_parser():
     sub.add_argument("--seconds", type=float, default=120, metavar="N",
                      help="the limit for a cell, and for an answer (default 120)")
 
-    sub = add(train, "train translator", "train translator --steps 300 --out runs/short",
-              "train translator --resume", "train translator --pairs my-pairs.tsv --out runs/mine")
-    sub.add_argument("task", choices=["translator"])
-    sub.add_argument("--steps", type=int, help="how many updates in all")
-    sub.add_argument("--out", type=Path, default=TRANSLATOR, metavar="DIR",
-                     help=f"where model, log and loss curve go (default {TRANSLATOR})")
-    sub.add_argument("--pairs", type=Path, metavar="FILE",
-                     help="train on this file: in each line a source, a tab and its target")
-    sub.add_argument("--resume", action="store_true", help="continue the run in DIR")
-    add_seed(sub)
+    train_commands.add_tasks(add(train, "train translator", "train translator --help"), add_command)
 
     sub = add(translate, 'translate "forty-seven"', "translate < numbers.txt",
               'translate --beam 4 --model runs/short "one thousand and one"')
@@ -101,6 +83,24 @@ def make_parser():
                      help="how many beginnings the search keeps (default 1, greedy)")
 
     add(bench, "bench", rest=[])
+    return parser
+
+
+def add_command(commands, run, *examples, **defaults):
+    """The parser of a command named like its function, whose docstring is the help.
+
+    commands is what add_subparsers gave. The name, with - for _, is the parser's default "name".
+    """
+    summary, _, details = run.__doc__.partition("\n")
+    name = run.__name__.replace("_", "-")
+    parser = commands.add_parser(
+        name, help=summary, allow_abbrev=False,
+        description="\n".join([summary, *map(str.strip, details.splitlines())]),
+        epilog="\n  ".join(["examples:", *(f"minitransformer {e}" for e in examples)]),
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--debug", action="store_true", default=argparse.SUPPRESS,
+                        help="show the traceback of an error")
+    parser.set_defaults(name=name, run=run, **defaults)
     return parser
 
 
@@ -167,15 +167,11 @@ def grade(arguments):
 
 
 def train(arguments):
-    """Train a model: the translator of number words, or of pairs of your own.
+    """Train a model, on data that is at hand or on your own.
 
-    Ctrl-C keeps the last step; --resume goes on from there, and to the same end as without a stop.
+    train TASK --help tells what a task is and what it can be told.
     """
-    from minitransformer.translator import train_translator
-
-    train_translator(arguments.out, steps=arguments.steps, seed=arguments.seed,
-                     pairs_file=arguments.pairs, resume=arguments.resume)
-    return 0
+    raise AssertionError("argparse asks for a task, and the task's own function runs")
 
 
 def translate(arguments):

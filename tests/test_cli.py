@@ -11,13 +11,14 @@ import pytest
 
 from minitransformer import __version__, cli
 
-COMMANDS = ["tour", "check", "test", "lessons", "grade", "train", "translate", "bench"]
+COMMANDS = ["tour", "check", "test", "lessons", "grade", "train", "train translator", "translate",
+            "bench"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_examples(command, capsys):
     with pytest.raises(SystemExit) as stop:
-        cli.main([command, "--help"])
+        cli.main([*command.split(), "--help"])
     text = capsys.readouterr().out
     assert stop.value.code == 0
     assert re.search(rf"examples:\n  minitransformer {command}", text)
@@ -26,13 +27,14 @@ def test_every_command_has_help_with_examples(command, capsys):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_examples_in_the_help_are_understood(command, capsys):
     with pytest.raises(SystemExit):
-        cli.main([command, "--help"])
+        cli.main([*command.split(), "--help"])
     examples = capsys.readouterr().out.partition("examples:\n")[2].splitlines()
     assert examples
     for example in examples:
         words = re.findall(r'"[^"]*"|[^\s"]+', example.partition("<")[0])[1:]
-        arguments, _ = cli.make_parser().parse_known_args([word.strip('"') for word in words])
-        assert arguments.command == command
+        words = [word.strip('"') for word in words if word != "--help"]
+        arguments, _ = cli.make_parser().parse_known_args(words)
+        assert arguments.command == command.split()[0]
 
 
 def test_without_a_command_it_is_the_tour(monkeypatch):
@@ -50,6 +52,7 @@ def test_the_version(capsys):
 
 
 @pytest.mark.parametrize("argv", [["fly"], ["check", "--fast"], ["train"], ["train", "poet"],
+                                  ["train", "--steps", "3"], ["train", "translator", "--fast"],
                                   ["check", "--seed", "one"], ["lessons", "--check", "--build"]])
 def test_wrong_usage_is_exit_code_2(argv, capsys):
     with pytest.raises(SystemExit) as stop:
@@ -69,9 +72,12 @@ def test_an_error_is_one_sentence_and_exit_code_1(argv, words, capsys):
     assert words in err and err.startswith(f"{argv[0]}: ") and err.count("\n") == 1
 
 
-def test_debug_shows_the_traceback():
+@pytest.mark.parametrize("argv", [
+    "translate --debug --model nowhere.npz one", "train --debug translator --pairs nowhere.tsv",
+    "train translator --pairs nowhere.tsv --debug"])
+def test_debug_shows_the_traceback(argv):
     with pytest.raises(FileNotFoundError):
-        cli.main(["translate", "--debug", "--model", "nowhere.npz", "one"])
+        cli.main(argv.split())
 
 
 def test_check_prints_a_row_and_its_verdict(capsys, monkeypatch):

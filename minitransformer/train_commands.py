@@ -1,0 +1,39 @@
+"""The commands `train TASK`: each task with its own options and those that all tasks share."""
+
+from pathlib import Path
+
+RUNS = Path("runs")  # where `train TASK` leaves its run, in a folder with the task's name
+
+
+def add_tasks(parser, add_command):
+    """Give the parser of `train` a parser for each task. add_command: as in cli."""
+    tasks = parser.add_subparsers(dest="task", required=True, metavar="TASK")
+
+    def add(run, *examples):
+        """A task, with the options that every task has."""
+        sub = add_command(tasks, run, *examples)
+        folder = RUNS / sub.get_default("name")
+        sub.add_argument("--steps", type=int, metavar="N", help="how many updates in all")
+        sub.add_argument("--out", type=Path, default=folder, metavar="DIR",
+                         help=f"where model, log and loss curve go (default {folder})")
+        sub.add_argument("--resume", action="store_true", help="continue the run in DIR")
+        sub.add_argument("--seed", type=int, default=0, metavar="N",
+                         help="of all random draws (default 0)")
+        return sub
+
+    sub = add(translator, "train translator", "train translator --steps 300 --out runs/short",
+              "train translator --resume", "train translator --pairs my-pairs.tsv --out runs/mine")
+    sub.add_argument("--pairs", type=Path, metavar="FILE",
+                     help="train on this file: in each line a source, a tab and its target")
+
+
+def translator(arguments):
+    """Train the translator of number words, or of pairs of your own.
+
+    Ctrl-C keeps the last step; --resume goes on from there, and to the same end as without a stop.
+    """
+    from minitransformer.translator import train_translator
+
+    train_translator(arguments.out, steps=arguments.steps, seed=arguments.seed,
+                     pairs_file=arguments.pairs, resume=arguments.resume)
+    return 0
