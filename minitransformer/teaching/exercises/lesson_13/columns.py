@@ -36,8 +36,12 @@ def inputs(rng):
 
 
 def forward_inputs(rng):
-    """inputs, and a complex step."""
+    """inputs; float32, far from zero; a complex step."""
     yield from inputs(rng)
+    # Whole numbers whose mean is exact, in whatever order one adds: only the variance can go wrong.
+    far = (10_000 + rng.integers(-9, 10, size=(6, 3))).astype(np.float32)
+    yield call(far, *rng.normal(size=(2, 3)).astype(np.float32),
+               mask=np.array([True, False, True, True, False, True]))
     args, options = next(inputs(rng))
     yield call(args[0] + 0.1j * rng.normal(size=args[0].shape), *args[1:], **options)
 
@@ -53,8 +57,9 @@ def forward_mistake(*, among=lambda x, mask: x[mask], spread=None, normalized=No
         real = among(x, mask)
         mean = np.mean(real, axis=0)
         centered = real - mean
-        std = (spread(real, centered, eps) if spread else
-               np.sqrt(np.mean(centered * centered, axis=0) + eps))
+        with np.errstate(invalid="ignore"):
+            std = (spread(real, centered, eps) if spread else
+                   np.sqrt(np.mean(centered * centered, axis=0) + eps))
         n = normalized(x, mean, std, mask) if normalized else (x - mean) / std
         cache = kept(n, std, gain, mask) if kept else (n, std, gain, mask)
         return out(n, gain, bias), cache
@@ -65,6 +70,23 @@ def row_means(x, gain, bias, *, mask, eps=1e-5):
     """Layer norm: the statistics of each row."""
     centered = x - np.mean(x, axis=-1, keepdims=True)
     std = np.sqrt(np.mean(centered * centered, axis=-1, keepdims=True) + eps)
+    return centered / std * gain + bias, (centered / std, std, gain, mask)
+
+
+def with_text_axis(x, gain, bias, *, mask, eps=1e-5):
+    """The statistics of each text, where there is an axis of texts."""
+    real = mask[..., None]
+    count = np.sum(real, axis=-2, keepdims=True)
+    centered = x - np.sum(x * real, axis=-2, keepdims=True) / count
+    std = np.sqrt(np.sum(centered * centered * real, axis=-2, keepdims=True) / count + eps)
+    return centered / std * gain + bias, (centered / std, std, gain, mask)
+
+
+def divided_by_all(x, gain, bias, *, mask, eps=1e-5):
+    """Sums over the real rows, divided by the number of all rows."""
+    real = mask[..., None]
+    centered = x - np.mean(columns_of(x * real), axis=0)
+    std = np.sqrt(np.mean(columns_of(centered * centered * real), axis=0) + eps)
     return centered / std * gain + bias, (centered / std, std, gain, mask)
 
 
@@ -98,6 +120,16 @@ ITEMS = (
             Mistake(forward_mistake(among=lambda x, mask: columns_of(x)),
                     "Mean and variance are taken over padding too: take them over the real rows, "
                     "x[mask]."),
+            Mistake(divided_by_all,
+                    "The padded rows are left out of the sums, but not of their number: divide by "
+                    "the number of real rows, as the mean over x[mask] does."),
+            Mistake(with_text_axis,
+                    "These are the statistics of each text alone: here all real rows of all texts "
+                    "share one mean and one standard deviation."),
+            Mistake(forward_mistake(spread=lambda real, c, eps: np.sqrt(
+                        np.mean(real * real, axis=0) - np.mean(real, axis=0) ** 2 + eps)),
+                    "E[x^2] - E[x]^2 is lost in rounding, far from zero in float32 (lesson 06): "
+                    "subtract the mean first, then square."),
             Mistake(row_means,
                     "These are the statistics of each row, as in layer norm: here every column "
                     "has one mean and one standard deviation."),
@@ -158,6 +190,18 @@ ITEMS = (
             Mistake(parameters_of_real_rows,
                     "The padded rows used gain and bias like the others: the sums run over all "
                     "rows."),
+            Mistake(lambda dout, cache: tuple(
+                        my_batch_norm_backward(dout, cache)[i] for i in (0, 2, 1)),
+                    "dgain and dbias are exchanged: return dx, dgain, dbias."),
+            Mistake(backward_mistake(lambda dn, n, std, mask, N, gain, dout:
+                        (dn - np.mean(dn, -1, keepdims=True)
+                         - n * np.mean(dn * n, -1, keepdims=True)) / std),
+                    "These means run along each row, as in layer norm: here the sums run down the "
+                    "columns, over all rows."),
+            Mistake(backward_mistake(lambda dn, n, std, mask, N, gain, dout:
+                        (dn - mask * (down(dout) + n * down(dout * n)) / N) / std),
+                    "The shares lack the gain: the sum of dn is gain * dbias, and that of dn * n "
+                    "is gain * dgain."),
             Mistake(backward_mistake(lambda dn, n, std, mask, N, gain, dout: dn / std),
                     "Mean and standard deviation are made of x too: the two shares are to be "
                     "subtracted from dn."),

@@ -62,6 +62,8 @@ ITEMS = (
                     "The part along n is subtracted, not added."),
             Mistake(lambda: np.array([1.098, 1.014, -0.986, -1.102]),
                     "The gain is missing: begin with dn = dout * gain."),
+            Mistake(lambda: np.array([1.098, 1.014, -0.986, -2.204]),
+                    "The gain comes first, dn = dout * gain, and then the mean of dn * n."),
         ),
         hints=("dn = dout * gain = (12, 6, -4, 2).",
                "The products dn * n are (84, 6, -4, 14) / 5. What is their mean?",

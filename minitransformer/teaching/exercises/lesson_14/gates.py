@@ -62,6 +62,11 @@ ITEMS = (
             Mistake(gelu_mistake(lambda x, below, bell: below - x * x * bell),
                     "-x times the bell is the bell's own slope. Asked is the slope of P, and that "
                     "is the bell."),
+            Mistake(gelu_mistake(lambda x, below, bell: below - x * bell),
+                    "P grows with x, and its slope is the bell itself: both terms have a plus."),
+            Mistake(lambda dout, cache: dout * cache.below + cache.x * np.exp(
+                        -0.5 * cache.x ** 2) / math.sqrt(2 * math.pi),
+                    "Both terms of the slope are multiplied by dout: brackets."),
             Mistake(lambda dout, cache: cache.below + cache.x * np.exp(-0.5 * cache.x ** 2)
                     / math.sqrt(2 * math.pi),
                     "This is the slope. What goes back is dout times the slope."),
@@ -91,6 +96,12 @@ ITEMS = (
             Mistake(swiglu_mistake(dgate=lambda dout, cache: silu_backward(
                         dout * cache.opening, cache.silu)),
                     "dgate has the wrong factor: it gets dout times up, the other factor."),
+            Mistake(swiglu_mistake(dgate=lambda dout, cache: dout * cache.up * cache.opening),
+                    "dgate is multiplied by the silu's value. It needs the silu's slope: "
+                    "silu_backward knows it."),
+            Mistake(swiglu_mistake(dup=lambda dout, cache: cache.opening),
+                    "dup lacks dout: in a product, each factor's gradient is dout times the "
+                    "other."),
             Mistake(swiglu_mistake(dup=lambda dout, cache: dout * cache.silu.x),
                     "dup has gate as its factor. In the product stood silu(gate), cache.opening."),
             Mistake(swiglu_mistake(dup=lambda dout, cache: dout * cache.silu.logistic),

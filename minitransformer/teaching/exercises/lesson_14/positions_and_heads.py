@@ -50,6 +50,13 @@ def overwritten_half(dout, cache):
     return dx
 
 
+def pairs_side_by_side(dout, cache):
+    """All first entries, and behind them all second ones."""
+    da, db, cos, sin = dout[..., 0::2], dout[..., 1::2], cache.cos, cache.sin
+    return np.concatenate([turned_back_first(da, db, cos, sin),
+                           turned_back_second(da, db, cos, sin)], axis=-1)
+
+
 def my_grouped_attention_backward(dout, cache):
     """dout (B, H, T, K) -> dq (B, H, T, K), dk (B, G, S, K), dv (B, G, S, K)."""
     q, k, v, weights = cache
@@ -119,6 +126,9 @@ ITEMS = (
             Mistake(overwritten_half,
                     "The second line reads what the first has just overwritten: take both halves "
                     "out of dout before you write."),
+            Mistake(pairs_side_by_side,
+                    "The numbers are right, but all first entries stand in front of all second "
+                    "ones. Write them to where they came from, dx[..., 0::2] and dx[..., 1::2]."),
             Mistake(lambda dout, cache: dout,
                     "This is dout itself. A rotation keeps the length of a gradient, but not its "
                     "direction."),
@@ -180,6 +190,9 @@ ITEMS = (
                                   "32."),
             Mistake(lambda: 2048, "A number takes 2 bytes here, not 4."),
             Mistake(lambda: 32, "This is one layer's: all 32 keep their own."),
+            Mistake(lambda: 128, "This is one head's: in each layer all G = 8 keep their own."),
+            Mistake(lambda: 1, "This is in units of 2^30 bytes. Asked is units of 2^20."),
+            Mistake(lambda: 2 ** 30 / 1e6, "A mebibyte has 2^20 bytes, not 1,000,000."),
             Mistake(lambda: 2 ** 30, "These are the bytes: divide by 2^20."),
         ),
         hints=("Two arrays a layer, keys and values, each of G heads, K numbers wide, for T "
