@@ -26,6 +26,21 @@ LANGUAGE_MODELS = {
               "tied_embeddings": "none"},
     "post-norm, alibi": {"norm_placement": "post", "positions": "alibi", "activation": "silu"},
 }
+CLASSIFIERS = {  # an encoder alone; those with vocab_size read SRC, the others features
+    "features, pooled": {"n_features": 4, "n_classes": 5, "n_layers": 2},
+    "features, each token, post-norm, learned positions": {
+        "n_features": 4, "n_classes": 5, "pooling": "none", "norm_placement": "post",
+        "positions": "learned", "activation": "relu"},
+    "features, batch norm, alibi": {"n_features": 4, "n_classes": 5, "norm": "batch",
+                                    "positions": "alibi"},
+    "ids, pooled, rms norm, rotary, one key/value head, swiglu": {
+        "vocab_size": 10, "n_classes": 5, "norm": "rms", "positions": "rotary", "n_kv_heads": 1,
+        "activation": "swiglu"},
+    "ids, each token, tied output": {"vocab_size": 10, "pooling": "none", "n_layers": 2,
+                                     "tied_embeddings": "output"},
+    "ids, each token, own output, no norm": {"vocab_size": 10, "pooling": "none", "norm": "none"},
+}
+REAL = np.array([[True] * 7, [True, False, True, True, False, False, True]])     # (B, T)
 
 
 def cases(seed=0):
@@ -62,4 +77,23 @@ def cases(seed=0):
                           models.decoder_only_backward, (params,),
                           {"ids": SRC, "config": config, "dropout_seed": (1, 2)},
                           () if config.positions == "rotary" else KEY_BIAS))
+    for what, changes in CLASSIFIERS.items():
+        config = models.EncoderOnlyConfig(d_model=6, n_heads=3, d_ff=8, max_seq_len=12, dropout=0.2,
+                                          **{"n_layers": 1, **changes})
+        params = randomize(rng, models.encoder_only_init(rng, config=config, dtype=np.float64))
+        options = {"config": config, "dropout_seed": (1, 2)}
+        if config.norm == "batch":
+            options["state"] = models.state_init(config=config, dtype=np.float64)
+        features = None if config.n_features is None else rng.normal(size=(2, 7, 4))
+        options.update({"ids": SRC} if features is None else {"mask": REAL})
+        found.append(Case("encoder_only", what, models.encoder_only_forward,
+                          models.encoder_only_backward, (params, features), options,
+                          () if config.positions == "rotary" else KEY_BIAS))
+    config = models.EncoderOnlyConfig(n_features=4, n_classes=5, d_model=6, n_heads=3,
+                                      max_seq_len=12, dropout=0.2)
+    params = randomize(rng, models.feature_embedding_init(rng, n_features=4, d_model=6,
+                                                          dtype=np.float64))
+    found.append(Case("feature_embedding", "training", models.feature_embedding_forward,
+                      models.feature_embedding_backward, (params, rng.normal(size=(2, 7, 4))),
+                      {"config": config, "dropout_key": (1, 2, 3)}))
     return found

@@ -187,6 +187,22 @@ POSITIONS = {
 TIED_EMBEDDINGS = ("none", "output", "all")
 
 
+class Pooling(NamedTuple):
+    """What a head reads: a vector of each token, or one of the whole sequence.
+
+    forward(x, *, mask) with x (B, T, D), mask (B, T) True = real token; backward(dout, cache).
+    """
+
+    forward: Callable
+    backward: Callable
+
+
+POOLINGS = {
+    "mean": Pooling(variants.mean_pooling_forward, variants.mean_pooling_backward),  # (B, D)
+    "none": Pooling(lambda x, mask: (x, None), lambda dout, cache: dout),            # (B, T, D)
+}
+
+
 def attention_sizes(config):
     """The sizes of multi_head_attention_init: d_model, and d_kv, K times the key/value heads."""
     n_kv_heads = config.n_heads if config.n_kv_heads is None else config.n_kv_heads
@@ -201,11 +217,13 @@ def feed_forward_sizes(config):
 def expect_config(config):
     """Raise ValueError, saying what was expected, unless the configuration can be built."""
     choices = {"norm": NORMS, "norm_placement": NORM_PLACEMENTS, "activation": ACTIVATIONS,
-               "positions": POSITIONS, "tied_embeddings": TIED_EMBEDDINGS}
+               "positions": POSITIONS, "tied_embeddings": TIED_EMBEDDINGS, "pooling": POOLINGS}
+    optional = {field.name for field in dataclasses.fields(config) if field.default is None}
     for name, value in dataclasses.asdict(config).items():
         if name in choices and value not in choices[name]:
             raise ValueError(f"{name} is {value!r}, expected one of: {', '.join(choices[name])}")
-        size = name not in choices and name != "dropout" and (name, value) != ("n_kv_heads", None)
+        left_out = name in optional and value is None
+        size = name not in choices and name != "dropout" and not left_out
         if size and not (isinstance(value, int) and value > 0):
             raise ValueError(f"{name} is {value!r}, expected a whole number of at least 1")
     if config.d_model % config.n_heads:

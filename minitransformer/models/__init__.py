@@ -1,7 +1,8 @@
 """Models: layers put together. Each is itself a pair; a thin object holds its parameters.
 
-encoder_decoder is the Transformer of 2017; decoder_only is a language model. What the objects
-share is in model, and the encoder-decoder's object in translation.
+encoder_decoder is the Transformer of 2017; decoder_only is a language model; encoder_only
+classifies, and reads vectors too. What the objects share is in model, and the encoder-decoder's
+object in translation.
 """
 
 from minitransformer.models.decoder_only import (
@@ -10,6 +11,10 @@ from minitransformer.models.encoder_decoder import (
     decoder_backward, decoder_forward, encoder_backward,
     encoder_decoder_backward, encoder_decoder_forward, encoder_decoder_init,
     encoder_forward)
+from minitransformer.models.encoder_only import (
+    EncoderOnly, EncoderOnlyConfig, encoder_only_backward, encoder_only_forward, encoder_only_init)
+from minitransformer.models.feature_embedding import (
+    feature_embedding_backward, feature_embedding_forward, feature_embedding_init)
 from minitransformer.models.model import Model
 from minitransformer.models.norm_state import state_after, state_init
 from minitransformer.models.translation import EncoderDecoder, EncoderDecoderConfig

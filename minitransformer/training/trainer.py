@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from minitransformer.data.tokenizers import PAD
 from minitransformer.training.checkpoint import (
     CheckpointError,
     expect_same_settings,
@@ -32,7 +31,8 @@ class Trainer:
         trainer.train(800)
 
     model: anything with .params, .state, .config (a dataclass), .kind (its name in checkpoints),
-    .loss(batch) and .loss_and_grads(batch, label_smoothing=, normalizer=, dropout_seed=).
+    .ignore_index (the target that does not count), .loss(batch) and
+    .loss_and_grads(batch, label_smoothing=, normalizer=, dropout_seed=).
     batches: anything whose .batch(i) is the i-th batch, a function of i alone.
 
     validation: batches whose mean loss is measured every evaluate_every steps. schedule: a
@@ -113,7 +113,7 @@ class Trainer:
 
     def evaluate(self):
         """The mean loss over all target tokens of the validation batches: a float."""
-        counts = [_real_tokens(batch) for batch in self.validation]
+        counts = [self._counted(batch) for batch in self.validation]
         losses = [self.model.loss(batch) for batch in self.validation]
         return sum(n * loss for n, loss in zip(counts, losses)) / sum(counts)
 
@@ -144,7 +144,7 @@ class Trainer:
         """
         indices = range(self.step * self.accumulate, (self.step + 1) * self.accumulate)
         batches = [self.batches.batch(i) for i in indices]
-        tokens = sum(_real_tokens(batch) for batch in batches)
+        tokens = sum(self._counted(batch) for batch in batches)
         loss, grads = 0.0, None
         for i, batch in zip(indices, batches):
             part, dparams = self.model.loss_and_grads(
@@ -153,6 +153,10 @@ class Trainer:
             loss += part
             grads = dparams if grads is None else tree_add(grads, dparams)
         return loss, grads, tokens
+
+    def _counted(self, batch):
+        """How many targets of a batch count: as many as the model's loss is the mean of."""
+        return int(np.count_nonzero(batch.targets != self.model.ignore_index))
 
     def _save(self):
         if non_finite_arrays(params=self.model.params, optimizer=self.optimizer.state()):
@@ -202,7 +206,3 @@ def non_finite_arrays(**trees):
     """The names of the arrays that hold NaN or infinity, tree by tree in the trees' own order."""
     return [name for prefix, tree in trees.items() for name, array in tree_items(tree, prefix)
             if not np.isfinite(array).all()]
-
-
-def _real_tokens(batch):
-    return int(np.count_nonzero(batch.targets != PAD))
