@@ -41,7 +41,7 @@ def swiglu_mistake(*, dgate=None, dup=None):
 
 ITEMS = (
     pair_exercise(
-        "14.5", "the backward of GELU", 8,
+        "14.5", "the backward of GELU", 6,
         forward=gelu_forward,
         solution=my_gelu_backward,
         names="x",
@@ -78,7 +78,7 @@ ITEMS = (
                "x, below = cache; dout * (below + x * bell)"),
     ),
     pair_exercise(
-        "14.6", "the backward of SwiGLU", 8,
+        "14.6", "the backward of SwiGLU", 6,
         forward=swiglu_forward,
         solution=my_swiglu_backward,
         names="gate up",
