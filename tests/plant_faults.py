@@ -29,8 +29,8 @@ from fault_operators import faults_in
 from fault_shapes import watch
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("functional", "variants", "layers")
-KINDS = {"functional": "pair", "variants": "variant", "layers": "layer"}
+FOLDERS = ("functional", "variants", "layers", "models")
+KINDS = {"functional": "pair", "variants": "variant", "layers": "layer", "models": "model"}
 QUICKLY = ("-x", "-q", "--tb=no", "--assert=plain", "-p", "no:cacheprovider",
            "-p", "no:unraisableexception")
 SECONDS = 120  # a fault may make a loop endless

@@ -17,7 +17,7 @@ def block_config(**changes):
     """What the blocks read of a model's configuration."""
     base = {"d_model": D, "n_heads": H, "d_ff": F, "max_seq_len": 20, "dropout": 0.3,
             "norm": "layer", "norm_placement": "pre", "activation": "relu",
-            "positions": "sinusoidal", "n_kv_heads": None}
+            "positions": "sinusoidal", "n_kv_heads": None, "attention": "plain"}
     return SimpleNamespace(**{**base, **changes})
 
 
@@ -74,6 +74,10 @@ def cases(seed=0):
              {"n_heads": H, "causal": True, "positions": "rotary"}),
         Case("multi_head_attention", "alibi", *heads, (attend(), normal(B, T, D), None),
              {"n_heads": H, "causal": True, "positions": "alibi"}, KEY_BIAS),
+        Case("multi_head_attention", "cross, blockwise, alibi", *heads,
+             (attend(), normal(B, T, D), normal(B, S, D)),
+             {"n_heads": H, "mask": memory_mask, "positions": "alibi", "attention": "blockwise"},
+             KEY_BIAS),
         *map(positioned, POSITIONS),
     ]
     for activation in ACTIVATIONS:

@@ -5,7 +5,7 @@ import numpy as np
 from minitransformer import variants as v
 from minitransformer.checks.case import Case
 
-B, T, H, D, K = 2, 5, 3, 7, 6
+B, T, S, H, D, K = 2, 5, 8, 3, 7, 6
 
 
 def cases(seed=0):
@@ -23,11 +23,25 @@ def cases(seed=0):
     batch_norm = v.batch_norm_forward, v.batch_norm_backward
     mean_pooling = v.mean_pooling_forward, v.mean_pooling_backward
     rotary = v.rotary_forward, v.rotary_backward
+    blockwise = v.blockwise_attention_forward, v.blockwise_attention_backward
+    heads = normal(B, 9, T, K), normal(B, 3, S, K), normal(B, 3, S, K)
+    bias = normal(9, T, S)
+    allowed = rng.random((B, 1, T, S)) < 0.6
+    allowed[0, 0, 2] = False                           # a query with nothing to attend to
+
+    def bias_of_tile(t, t_end, s, s_end):
+        return bias[:, t:t_end, s:s_end]
+
     real = np.array([[True] * T, [True, False, True, False, False]])     # (B, T)
     running = normal(D), 0.5 + rng.random(D)
     columns = normal(B, T, D), normal(D), normal(D)
     places = np.array([[3, 4, 5, 6, 7], [0, 0, 1, 2, 3]])[:, None]       # (B, 1, T)
     return [
+        Case("blockwise_attention", "one tile", *blockwise, heads),
+        Case("blockwise_attention", "masked, biased", *blockwise, heads,
+             {"mask": allowed, "score_bias": bias, "block_size": 3}),
+        Case("blockwise_attention", "causal, biased tile by tile", *blockwise, heads,
+             {"causal": True, "score_bias": bias_of_tile, "block_size": 2}),
         Case("gelu", "three axes", *gelu, (2 * normal(B, T, D),)),
         Case("gelu_tanh", "three axes", *gelu_tanh, (2 * normal(B, T, D),)),
         Case("silu", "three axes", *silu, (2 * normal(B, T, D),)),

@@ -48,9 +48,8 @@ def decoder_block_forward(params, x, memory, *, config, mask=None, memory_mask=N
     to the memory, feed-forward.
 
     x (B, T, D), memory (B, S, D) -> x (B, T, D), cache. mask and memory_mask: as in attention,
-    (B, 1, 1, T) and (B, 1, 1, S) for padding. dropout_key (seed, step, layer), or None for
-    evaluation. kv_cache: a DecoderBlockKvCache that this call reads and fills, for decoding; there
-    is no backward then. Source: Vaswani et al. 2017, 3.1.
+    (B, 1, 1, T) and (B, 1, 1, S) for padding. dropout_key (seed, step, layer) or None. kv_cache: a
+    DecoderBlockKvCache for decoding; there is no backward then. Source: Vaswani et al. 2017, 3.1.
     """
     before, after = norms_around(config, causal=True)
     joining = {"after": after, "rate": config.dropout, "dropout_key": dropout_key}
@@ -59,13 +58,13 @@ def decoder_block_forward(params, x, memory, *, config, mask=None, memory_mask=N
     inside, c1 = before.forward(params["before_self_attention"], x)               # (B, T, D)
     branch, c2 = multi_head_attention_forward(
         params["self_attention"], inside, n_heads=config.n_heads, mask=mask, causal=True,
-        positions=config.positions, kv_cache=self_kv)                             # (B, T, D)
+        positions=config.positions, attention=config.attention, kv_cache=self_kv)   # (B, T, D)
     x, c3 = add_and_norm_forward(params["after_self_attention"], x, branch, site=0, **joining)
 
     inside, c4 = before.forward(params["before_cross_attention"], x)              # (B, T, D)
     branch, c5 = multi_head_attention_forward(
         params["cross_attention"], inside, memory, n_heads=config.n_heads, mask=memory_mask,
-        kv_cache=cross_kv)                                                        # (B, T, D)
+        attention=config.attention, kv_cache=cross_kv)                            # (B, T, D)
     x, c6 = add_and_norm_forward(params["after_cross_attention"], x, branch, site=1, **joining)
 
     inside, c7 = before.forward(params["before_feed_forward"], x)                 # (B, T, D)

@@ -51,7 +51,7 @@ def encoder_block_forward(params, x, *, config, mask=None, causal=False, dropout
     inside, c1 = before.forward(params["before_attention"], x)                    # (B, T, D)
     branch, c2 = multi_head_attention_forward(
         params["attention"], inside, n_heads=config.n_heads, mask=mask, causal=causal,
-        positions=config.positions, kv_cache=kv_cache)                            # (B, T, D)
+        positions=config.positions, attention=config.attention, kv_cache=kv_cache)  # (B, T, D)
     x, c3 = add_and_norm_forward(params["after_attention"], x, branch, site=0, **joining)
 
     inside, c4 = before.forward(params["before_feed_forward"], x)                 # (B, T, D)

@@ -4,9 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minitransformer.functional import (
-    attention_backward, attention_forward, merge_heads, split_heads)
-from minitransformer.layers.options import POSITIONS
+from minitransformer.functional import merge_heads, split_heads
+from minitransformer.layers.options import ATTENTIONS, POSITIONS
 from minitransformer.layers.projection import (
     projection_backward, projection_forward, projection_init)
 
@@ -18,6 +17,7 @@ class MultiHeadAttentionCache(NamedTuple):
     attention: NamedTuple  # .weights (B, H, T, S) are the probabilities
     out: NamedTuple
     crosses: bool          # keys and values came from a memory
+    attention_name: str = "plain"
     positions: str = "none"
     q_turn: NamedTuple = None
     k_turn: NamedTuple = None
@@ -31,11 +31,11 @@ def multi_head_attention_init(rng, *, d_model, d_kv=None, dtype=np.float32):
 
 
 def multi_head_attention_forward(params, x, memory=None, *, n_heads, mask=None, causal=False,
-                                 positions="none", kv_cache=None):
+                                 positions="none", attention="plain", kv_cache=None):
     """out = merge(attention(split(x wq), split(s wk), split(s wv))) wo, with s = memory or x.
 
     x (B, T, D), memory (B, S, D) or None (self-attention) -> out (B, T, D), cache.
-    mask, causal: as in attention. positions: a name in options.POSITIONS, for q, k and scores.
+    mask, causal: as in attention. positions, attention: names in options.POSITIONS, ATTENTIONS.
     kv_cache: a KvCache that this call reads and fills, for decoding; earlier keys are then
     constants, so nothing is kept for a backward and cache is None.
     Raises ValueError for shapes or n_heads that do not fit. Source: Vaswani et al. 2017, 3.2.2.
@@ -54,14 +54,14 @@ def multi_head_attention_forward(params, x, memory=None, *, n_heads, mask=None, 
         v = split_heads(v, G)                                            # (B, G, S, K)
         if kv_cache is not None:
             k, v = kv_cache.extend(k, v)                                 # (B, G, earlier + S, K)
-    heads, attention_cache = attention_forward(
+    heads, attention_cache = ATTENTIONS[attention].forward(
         q, k, v, mask=mask, causal=causal,
         **order.on_scores(n_heads, q.shape[2], k.shape[2]))              # (B, H, T, K)
     out, out_cache = projection_forward(params["out"], merge_heads(heads))         # (B, T, D)
     if kv_cache is not None:
         return out, None
     return out, MultiHeadAttentionCache(q_cache, k_cache, v_cache, attention_cache, out_cache,
-                                        memory is not None, positions, q_turn, k_turn)
+                                        memory is not None, attention, positions, q_turn, k_turn)
 
 
 # The forward's steps in reversed order; splitting and merging heads are each other's backward.
@@ -72,7 +72,8 @@ def multi_head_attention_backward(dout, cache):
     """dout (B, T, D) -> dparams, dx (B, T, D), dmemory (B, S, D) or None."""
     n_heads = cache.attention.q.shape[1]
     dout_params, dmerged = projection_backward(dout, cache.out)          # (B, T, D)
-    dq, dk, dv = attention_backward(split_heads(dmerged, n_heads), cache.attention)  # (B, ., ., K)
+    dq, dk, dv = ATTENTIONS[cache.attention_name].backward(
+        split_heads(dmerged, n_heads), cache.attention)                  # (B, ., ., K)
     dq = POSITIONS[cache.positions].turn_backward(dq, cache.q_turn)      # (B, H, T, K)
     dk = POSITIONS[cache.positions].turn_backward(dk, cache.k_turn)      # (B, G, S, K)
     dv_params, dsource_v = projection_backward(merge_heads(dv), cache.v)  # (B, S, D)

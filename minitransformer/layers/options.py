@@ -14,9 +14,10 @@ import numpy as np
 
 from minitransformer import variants
 from minitransformer.functional import (
-    embedding_backward, embedding_forward, layer_norm_backward, layer_norm_forward, relu_backward,
-    relu_forward, sinusoidal_positions)
+    attention_backward, embedding_backward, embedding_forward, layer_norm_backward,
+    layer_norm_forward, relu_backward, relu_forward, sinusoidal_positions)
 from minitransformer.shapes import expect_fraction
+from minitransformer.variants import attention_by_length as by_length
 
 
 class Norm(NamedTuple):
@@ -170,7 +171,10 @@ def _add_learned_backward(dout, cache):
 
 
 def _alibi(n_heads, T, S):
-    return {"score_bias": variants.alibi_bias(n_heads, T, S)}  # (H, T, S)
+    def score_bias(t, t_end, s, s_end):  # of one tile: the whole is 800 MiB at length 5120
+        return variants.alibi_bias(n_heads, T, S, slice(t, t_end), slice(s, s_end))  # (H, t, s)
+
+    return {"score_bias": score_bias}
 
 
 def _turn(x, start):
@@ -184,22 +188,28 @@ POSITIONS = {
     "alibi": Positions(on_scores=_alibi),
     "none": Positions(),
 }
-TIED_EMBEDDINGS = ("none", "output", "all")
 
 
-class Pooling(NamedTuple):
-    """What a head reads: a vector of each token, or one of the whole sequence.
-
-    forward(x, *, mask) with x (B, T, D), mask (B, T) True = real token; backward(dout, cache).
-    """
+class Pair(NamedTuple):
+    """A pair without parameters, chosen by its name."""
 
     forward: Callable
     backward: Callable
 
 
+# As attention; score_bias is a function of a tile's bounds.
+ATTENTIONS = {
+    "auto": Pair(by_length.attention_by_length_forward,
+                 by_length.attention_by_length_backward),
+    "plain": Pair(by_length.plain_attention_forward, attention_backward),
+    "blockwise": Pair(variants.blockwise_attention_forward,
+                      variants.blockwise_attention_backward),
+}
+TIED_EMBEDDINGS = ("none", "output", "all")
+# What a head reads, each token's vector or one of the sequence: forward(x, *, mask), x (B, T, D).
 POOLINGS = {
-    "mean": Pooling(variants.mean_pooling_forward, variants.mean_pooling_backward),  # (B, D)
-    "none": Pooling(lambda x, mask: (x, None), lambda dout, cache: dout),            # (B, T, D)
+    "mean": Pair(variants.mean_pooling_forward, variants.mean_pooling_backward),  # (B, D)
+    "none": Pair(lambda x, mask: (x, None), lambda dout, cache: dout),            # (B, T, D)
 }
 
 
@@ -217,13 +227,16 @@ def feed_forward_sizes(config):
 def expect_config(config):
     """Raise ValueError, saying what was expected, unless the configuration can be built."""
     choices = {"norm": NORMS, "norm_placement": NORM_PLACEMENTS, "activation": ACTIVATIONS,
-               "positions": POSITIONS, "tied_embeddings": TIED_EMBEDDINGS, "pooling": POOLINGS}
+               "positions": POSITIONS, "tied_embeddings": TIED_EMBEDDINGS, "pooling": POOLINGS,
+               "attention": ATTENTIONS}
     optional = {field.name for field in dataclasses.fields(config) if field.default is None}
     for name, value in dataclasses.asdict(config).items():
         if name in choices and value not in choices[name]:
             raise ValueError(f"{name} is {value!r}, expected one of: {', '.join(choices[name])}")
         left_out = name in optional and value is None
-        size = name not in choices and name != "dropout" and not left_out
+        if name == "recompute" and not isinstance(value, bool):
+            raise ValueError(f"recompute is {value!r}, expected True or False")
+        size = name not in (*choices, "dropout", "recompute") and not left_out
         if size and not (isinstance(value, int) and value > 0):
             raise ValueError(f"{name} is {value!r}, expected a whole number of at least 1")
     if config.d_model % config.n_heads:

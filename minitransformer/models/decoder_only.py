@@ -14,6 +14,7 @@ from minitransformer.layers import (
     token_embedding_backward, token_embedding_forward, token_embedding_init)
 from minitransformer.layers.options import POSITIONS, Norm, expect_config, norms_around
 from minitransformer.models.model import Model
+from minitransformer.models.recompute import block_forward, whole
 from minitransformer.sampling import sample, sample_steps
 from minitransformer.shapes import expect_ids, expect_shape
 
@@ -39,6 +40,8 @@ class DecoderOnlyConfig:
     positions: str = "sinusoidal"
     tied_embeddings: str = "output"
     n_kv_heads: int | None = None  # as many as n_heads
+    attention: str = "auto"  # by tiles, where that is quicker
+    recompute: bool = False  # less memory, for the time of another forward
 
     def __post_init__(self):
         expect_config(self)
@@ -93,7 +96,7 @@ def decoder_only_forward(params, *, ids, config, dropout_seed=None, kv_cache=Non
         dropout_key=dropout_seed and (*dropout_seed, 0))                      # (B, T, D)
     block_caches = []
     for i, block in enumerate(params["blocks"]):
-        x, block_cache = encoder_block_forward(
+        x, block_cache = block_forward(encoder_block_forward, config)(
             block, x, config=config, mask=mask, causal=True,
             dropout_key=dropout_seed and (*dropout_seed, 1 + i),
             kv_cache=None if kv_cache is None else kv_cache[i])               # (B, T, D)
@@ -114,7 +117,7 @@ def decoder_only_backward(dlogits, cache):
     dnorm, dx = cache.norm.backward(dx, cache.final_norm)                     # (B, T, D)
     dblocks = []
     for block_cache in reversed(cache.blocks):
-        dblock, dx = encoder_block_backward(dx, block_cache)                  # (B, T, D)
+        dblock, dx = encoder_block_backward(dx, whole(block_cache))           # (B, T, D)
         dblocks.insert(0, dblock)
     dembedding = token_embedding_backward(dx, cache.embedding)
     dparams = {"embedding": dembedding, "blocks": dblocks, "norm": dnorm}

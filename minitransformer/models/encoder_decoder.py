@@ -14,6 +14,7 @@ from minitransformer.layers import (
     token_embedding_backward, token_embedding_forward, token_embedding_init)
 from minitransformer.layers.options import POSITIONS, Norm, norms_around
 from minitransformer.models.norm_state import with_state
+from minitransformer.models.recompute import block_forward, whole
 from minitransformer.shapes import expect_ids, expect_shape
 
 
@@ -40,7 +41,7 @@ def encoder_forward(params, *, src, config, dropout_seed=None, state=None):
         dropout_key=dropout_seed and (*dropout_seed, 0))                      # (B, S, D)
     block_caches = []
     for i, block in enumerate(params["blocks"]):
-        x, block_cache = encoder_block_forward(
+        x, block_cache = block_forward(encoder_block_forward, config)(
             block, x, config=config, mask=mask,
             dropout_key=dropout_seed and (*dropout_seed, 1 + i))              # (B, S, D)
         block_caches.append(block_cache)
@@ -54,7 +55,7 @@ def encoder_backward(dmemory, cache):
     dnorm, dx = cache.norm.backward(dmemory, cache.final_norm)                # (B, S, D)
     dblocks = []
     for block_cache in reversed(cache.blocks):
-        dblock, dx = encoder_block_backward(dx, block_cache)                  # (B, S, D)
+        dblock, dx = encoder_block_backward(dx, whole(block_cache))           # (B, S, D)
         dblocks.insert(0, dblock)
     dembedding = token_embedding_backward(dx, cache.embedding)
     return {"embedding": dembedding, "blocks": dblocks, "norm": dnorm}
@@ -64,8 +65,7 @@ def decoder_forward(params, memory, *, tgt, src, config, dropout_seed=None, kv_c
     """Embed the target so far, pass it through blocks that read the memory, project to logits.
 
     memory (B, S, D), tgt (B, T) ids, src (B, S) ids (for its padding) -> logits (B, T, V), cache.
-    kv_cache: a list of DecoderBlockKvCache, one a block; tgt then holds only the new tokens, and
-    there is no backward.
+    kv_cache: a DecoderBlockKvCache for each block; tgt is then the new tokens alone; no backward.
     """
     expect_shape("src", src, "B S", B=memory.shape[0], S=memory.shape[1])
     expect_shape("tgt", tgt, "B T", B=memory.shape[0])
@@ -80,7 +80,7 @@ def decoder_forward(params, memory, *, tgt, src, config, dropout_seed=None, kv_c
         dropout_key=dropout_seed and (*dropout_seed, first_layer))            # (B, T, D)
     block_caches = []
     for i, block in enumerate(params["blocks"]):
-        x, block_cache = decoder_block_forward(
+        x, block_cache = block_forward(decoder_block_forward, config)(
             block, x, memory, config=config, mask=mask, memory_mask=memory_mask,
             dropout_key=dropout_seed and (*dropout_seed, first_layer + 1 + i),
             kv_cache=None if kv_cache is None else kv_cache[i])               # (B, T, D)
@@ -98,7 +98,7 @@ def decoder_backward(dlogits, cache):
     dnorm, dx = cache.norm.backward(dx, cache.final_norm)                     # (B, T, D)
     dblocks, dmemory = [], 0
     for block_cache in reversed(cache.blocks):
-        dblock, dx, dmemory_block = decoder_block_backward(dx, block_cache)   # (B, T, D)
+        dblock, dx, dmemory_block = decoder_block_backward(dx, whole(block_cache))
         dblocks.insert(0, dblock)
         dmemory = dmemory + dmemory_block                # (B, S, D) [decoder.dmemory]
     dembedding = token_embedding_backward(dx, cache.embedding)

@@ -11,10 +11,11 @@ from minitransformer.layers import (
     projection_backward, projection_forward, projection_init,
     token_embedding_backward, token_embedding_forward, token_embedding_init)
 from minitransformer.layers.options import (
-    POOLINGS, POSITIONS, Norm, Pooling, expect_config, norms_around)
+    POOLINGS, POSITIONS, Norm, Pair, expect_config, norms_around)
 from minitransformer.models.feature_embedding import (
     feature_embedding_backward, feature_embedding_forward, feature_embedding_init)
 from minitransformer.models.model import Model
+from minitransformer.models.recompute import block_forward, whole
 from minitransformer.models.norm_state import state_after, state_init, with_state
 from minitransformer.shapes import expect_ids, expect_shape
 from minitransformer.tree import tree_items
@@ -46,6 +47,7 @@ class EncoderOnlyConfig:
     tied_embeddings: str = "none"
     n_kv_heads: int | None = None  # as many as n_heads
     attention: str = "auto"  # by tiles, where that is quicker
+    recompute: bool = False  # less memory, for the time of another forward
 
     def __post_init__(self):
         expect_config(self)
@@ -89,7 +91,7 @@ class EncoderOnlyCache(NamedTuple):
     blocks: list
     norm: Norm
     final_norm: NamedTuple
-    pooling: Pooling
+    pooling: Pair
     pooled: NamedTuple
     output: NamedTuple
     from_ids: bool
@@ -124,7 +126,7 @@ def encoder_only_forward(params, features=None, *, ids=None, mask=None, config, 
             params["embedding"], features, config=config, dropout_key=dropout_key)  # (B, T, D)
     block_caches = []
     for i, block in enumerate(params["blocks"]):
-        x, block_cache = encoder_block_forward(
+        x, block_cache = block_forward(encoder_block_forward, config)(
             block, x, config=config, mask=block_mask,
             dropout_key=dropout_seed and (*dropout_seed, 1 + i))              # (B, T, D)
         block_caches.append(block_cache)
@@ -146,7 +148,7 @@ def encoder_only_backward(dlogits, cache):
     dnorm, dx = cache.norm.backward(dx, cache.final_norm)                     # (B, T, D)
     dblocks, dfeatures = [], None
     for block_cache in reversed(cache.blocks):
-        dblock, dx = encoder_block_backward(dx, block_cache)                  # (B, T, D)
+        dblock, dx = encoder_block_backward(dx, whole(block_cache))           # (B, T, D)
         dblocks.insert(0, dblock)
     if cache.from_ids:
         dembedding = token_embedding_backward(dx, cache.embedding)

@@ -8,6 +8,8 @@ with {"mean", "variance"} where the norm is batch norm and {} where it remembers
 import numpy as np
 
 from minitransformer.layers.options import norms_around
+from minitransformer.models.recompute import whole
+from minitransformer.tree import tree_items
 
 SITES = ("before_attention", "after_attention", "before_feed_forward", "after_feed_forward")
 
@@ -32,8 +34,10 @@ def with_state(params, state):
 
 def state_after(cache, state):
     """The state that an encoder's forward in training has left in its cache."""
-    blocks = [{site: _renewed(_norm_cache(getattr(block, site)), state_block[site])
-               for site in SITES} for block, state_block in zip(cache.blocks, state["blocks"])]
+    if not list(tree_items(state)):
+        return state  # no norm remembers anything
+    blocks = [{site: _renewed(_norm_cache(getattr(block, site)), kept[site]) for site in SITES}
+              for block, kept in zip(map(whole, cache.blocks), state["blocks"])]
     return {"blocks": blocks, "norm": _renewed(cache.final_norm, state["norm"])}
 
 

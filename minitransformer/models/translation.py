@@ -39,6 +39,8 @@ class EncoderDecoderConfig:
     positions: str = "sinusoidal"
     tied_embeddings: str = "none"
     n_kv_heads: int | None = None  # as many as n_heads
+    attention: str = "auto"  # by tiles, where that is quicker
+    recompute: bool = False  # less memory, for the time of another forward
 
     def __post_init__(self):
         expect_config(self)

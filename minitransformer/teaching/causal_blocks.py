@@ -39,6 +39,7 @@ class BlockConfig(NamedTuple):
     activation: str = "relu"
     positions: str = "none"          # the model adds its own, before the first block
     n_kv_heads: int | None = None    # as many as n_heads
+    attention: str = "plain"
 
 
 class CausalBlocksCache(NamedTuple):

@@ -7,6 +7,8 @@ one vector of a whole sequence.
 
 from minitransformer.variants.alibi import alibi_bias
 from minitransformer.variants.batch_norm import batch_norm_backward, batch_norm_forward
+from minitransformer.variants.blockwise_attention import (
+    BlockwiseAttentionCache, blockwise_attention_backward, blockwise_attention_forward)
 from minitransformer.variants.gelu import (
     gelu_backward, gelu_forward, gelu_tanh_backward, gelu_tanh_forward)
 from minitransformer.variants.mean_pooling import mean_pooling_backward, mean_pooling_forward
