@@ -26,6 +26,12 @@ def add_tasks(parser, add_command):
     sub.add_argument("--pairs", type=Path, metavar="FILE",
                      help="train on this file: in each line a source, a tab and its target")
 
+    sub = add(classifier, "train classifier --data vowels", "train classifier --data digits",
+              "train classifier --data digits --steps 500 --out runs/short",
+              "train classifier --data vowels --resume")
+    sub.add_argument("--data", required=True, choices=["vowels", "digits"],
+                     help="what to tell apart: nine speakers, or ten handwritten digits")
+
 
 def translator(arguments):
     """Train the translator of number words, or of pairs of your own.
@@ -36,4 +42,18 @@ def translator(arguments):
 
     train_translator(arguments.out, steps=arguments.steps, seed=arguments.seed,
                      pairs_file=arguments.pairs, resume=arguments.resume)
+    return 0
+
+
+def classifier(arguments):
+    """Train a classifier of voices or digits, and test it on those it has not seen.
+
+    The data come with the packages aeon and scikit-learn, which are not imported:
+    python -m pip install --no-deps aeon==1.6.0 scikit-learn
+    Ctrl-C keeps the last step; --resume goes on from there, and to the same end as without a stop.
+    """
+    from minitransformer.classifier import train_classifier
+
+    train_classifier(arguments.out, data=arguments.data, steps=arguments.steps,
+                     seed=arguments.seed, resume=arguments.resume)
     return 0

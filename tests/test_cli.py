@@ -11,7 +11,8 @@ import pytest
 
 from minitransformer import __version__, cli
 
-COMMANDS = ["tour", "check", "test", "lessons", "grade", "train", "train translator", "translate",
+COMMANDS = ["tour", "check", "test", "lessons", "grade", "train", "train translator",
+            "train classifier", "translate",
             "bench"]
 
 
