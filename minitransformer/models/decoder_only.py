@@ -16,7 +16,6 @@ from minitransformer.layers.options import POSITIONS, Norm, expect_config, norms
 from minitransformer.models.model import Model
 from minitransformer.models.recompute import block_forward, whole
 from minitransformer.sampling import sample, sample_steps
-from minitransformer.shapes import expect_ids, expect_shape
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class DecoderOnlyConfig:
 
 def decoder_only_init(rng, *, config, dtype=np.float32):
     """The parameter tree {"embedding", "blocks", "norm", "output"}; a tied output is absent."""
-    D, (norm, _) = config.d_model, norms_around(config, causal=True)
+    D, (norm, _) = config.d_model, norms_around(config)
     table = token_embedding_init(rng, vocab_size=config.vocab_size, d_model=D, dtype=dtype)
     params = {
         "embedding": {**table, **POSITIONS[config.positions].init(rng, config, dtype)},
@@ -86,9 +85,7 @@ def decoder_only_forward(params, *, ids, config, dropout_seed=None, kv_cache=Non
     there is no backward. Raises ValueError for ids out of range or a sequence that is too long.
     Source: Radford et al. 2018; with other options, Touvron et al. 2023.
     """
-    expect_shape("ids", ids, "B T")
-    expect_ids("ids", ids, config.vocab_size)
-    norm, _ = norms_around(config, causal=True)
+    norm, _ = norms_around(config)
     start = 0 if kv_cache is None else kv_cache[0].length
     mask = padding_mask(ids, PAD) if kv_cache is None else None               # (B, 1, 1, T)
     x, embedding_cache = token_embedding_forward(

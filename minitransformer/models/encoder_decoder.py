@@ -131,7 +131,7 @@ def encoder_decoder_init(rng, *, config, dtype=np.float32):
         "norm": decoder_norm.init(D, dtype),
         "output": projection_init(rng, d_in=D, d_out=config.tgt_vocab_size, dtype=dtype),
     }
-    if config.tied_embeddings in ("output", "all"):
+    if config.tied_embeddings != "none":
         del decoder["output"]
     if config.tied_embeddings == "all":
         del encoder["embedding"]["table"]
