@@ -54,6 +54,7 @@ class Model:
             logits, targets=batch.targets, ignore_index=self.ignore_index,
             label_smoothing=label_smoothing, normalizer=normalizer)
         dlogits = cross_entropy_backward(1.0, loss_cache)                     # (..., V)
+        del logits, loss_cache  # each as large as dlogits: let backward have their memory
         if dropout_seed is not None:
             self.state = self.new_state(cache)
         return float(loss), self.gradients(dlogits, cache)
