@@ -14,6 +14,7 @@ and its proof, an evening.
     decoding.py       15 min  greedy and beam search; kv_cache.py makes them fast
     sampling.py       10 min  temperature, top-k, top-p
     translator.py     10 min  all of this together: a model that translates
+    language_model/   20 min  and one that writes
     teaching/         40 min  what the lessons use: exercises, figures, the bug museum
 
 tree.py and shapes.py (5 min) are used by all; tour.py and cli.py are what a person types.

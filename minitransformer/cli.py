@@ -14,6 +14,7 @@ from minitransformer import PROJECT, __version__, train_commands
 from minitransformer.teaching import notebooks
 
 TRANSLATOR = train_commands.RUNS / "translator"  # where train leaves it and translate looks
+LANGUAGE_MODEL = train_commands.RUNS / "language-model"
 
 
 def main(argv=None):
@@ -81,6 +82,25 @@ def make_parser():
                      help=f"a model, or the folder that train made (default {TRANSLATOR})")
     sub.add_argument("--beam", type=int, default=1, metavar="N",
                      help="how many beginnings the search keeps (default 1, greedy)")
+
+    sub = add(generate, 'generate "The with statement"', "generate --temperature 0.5 --seed 3",
+              'generate "def " --n 5 --max-new-tokens 40 --top-p 0.9 --stop "\\n\\n"')
+    sub.add_argument("prompt", nargs="?", default="", help="what to go on from (default: nothing)")
+    sub.add_argument("--model", type=Path, default=LANGUAGE_MODEL, metavar="PATH",
+                     help=f"a model, or the folder that train made (default {LANGUAGE_MODEL})")
+    sub.add_argument("--max-new-tokens", type=int, default=200, metavar="N",
+                     help="the length of the text in tokens (default 200)")
+    sub.add_argument("--temperature", type=float, default=0.8, metavar="X",
+                     help="low is likelier, high stranger, 0 always the likeliest (default 0.8)")
+    sub.add_argument("--top-k", type=int, metavar="K", help="draw from the K likeliest tokens only")
+    sub.add_argument("--top-p", type=float, metavar="P",
+                     help="draw from the fewest tokens that together have the probability P")
+    sub.add_argument("--repetition-penalty", type=float, default=1.0, metavar="X",
+                     help="above 1: what was there becomes less likely (default 1)")
+    sub.add_argument("--stop", action="append", default=[], metavar="TEXT",
+                     help=r"end before this text (\n is a new line); may be given several times")
+    sub.add_argument("--n", type=int, default=1, metavar="N", help="write N texts (default 1)")
+    add_seed(sub)
 
     add(bench, "bench", rest=[])
     return parser
@@ -181,6 +201,27 @@ def translate(arguments):
     translator = Translator.load(arguments.model)
     for text in arguments.text or (line.strip() for line in sys.stdin):
         print(translator.translate([text], beam_size=arguments.beam)[0], flush=True)
+    return 0
+
+
+def generate(arguments):
+    """Write text with a trained language model. The same seed gives the same text."""
+    from minitransformer.language_model import LanguageModel
+
+    model = LanguageModel.load(arguments.model)
+    names = "max_new_tokens temperature top_k top_p repetition_penalty seed".split()
+    choice = {name: getattr(arguments, name) for name in names}
+    choice["stop"] = [end.replace("\\n", "\n") for end in arguments.stop]
+    if arguments.n != 1:
+        for text in model.generate(arguments.prompt, n=arguments.n, **choice):
+            print(arguments.prompt + text, end="\n----\n")
+        return 0
+    pieces = model.stream(arguments.prompt, **choice)
+    first = next(pieces, "")  # before anything is written, so that an error stands alone
+    print(arguments.prompt + first, end="", flush=True)
+    for piece in pieces:
+        print(piece, end="", flush=True)
+    print()
     return 0
 
 

@@ -32,6 +32,21 @@ def add_tasks(parser, add_command):
     sub.add_argument("--data", required=True, choices=["vowels", "digits"],
                      help="what to tell apart: nine speakers, or ten handwritten digits")
 
+    sub = add(language_model, "train language-model", "train language-model --resume",
+              "train language-model --steps 300 --out runs/short",
+              "train language-model --text my-notes --out runs/mine",
+              "train language-model --config runs/mine/config.json --vocab 1000 --out runs/other")
+    sub.add_argument("--text", type=Path, metavar="PATH",
+                     help="learn this file or folder of UTF-8 text (default: the Python manual)")
+    sub.add_argument("--vocab", type=_vocab, metavar="N",
+                     help='the size of the byte-pair vocabulary, or "characters"')
+    sub.add_argument("--config", type=Path, metavar="FILE",
+                     help="settings in JSON, all or some, as in the config.json of a run")
+
+
+def _vocab(word):
+    return word if word == "characters" else int(word)
+
 
 def translator(arguments):
     """Train the translator of number words, or of pairs of your own.
@@ -56,4 +71,19 @@ def classifier(arguments):
 
     train_classifier(arguments.out, data=arguments.data, steps=arguments.steps,
                      seed=arguments.seed, resume=arguments.resume)
+    return 0
+
+
+def language_model(arguments):
+    """Train a language model on the Python manual, or on text of your own.
+
+    It ends with bits per character of text that it has not seen, beside trigrams and gzip -9.
+    The run's settings are left in config.json; --config takes such a file.
+    Ctrl-C keeps the last step; --resume goes on from there, and to the same end as without a stop.
+    """
+    from minitransformer.language_model import train_language_model
+
+    train_language_model(arguments.out, text=arguments.text, config=arguments.config,
+                         vocab=arguments.vocab, steps=arguments.steps, seed=arguments.seed,
+                         resume=arguments.resume)
     return 0

@@ -12,7 +12,7 @@ import pytest
 from minitransformer import __version__, cli
 
 COMMANDS = ["tour", "check", "test", "lessons", "grade", "train", "train translator",
-            "train classifier", "translate",
+            "train classifier", "train language-model", "translate", "generate",
             "bench"]
 
 
@@ -54,6 +54,7 @@ def test_the_version(capsys):
 
 @pytest.mark.parametrize("argv", [["fly"], ["check", "--fast"], ["train"], ["train", "poet"],
                                   ["train", "--steps", "3"], ["train", "translator", "--fast"],
+                                  ["train", "language-model", "--vocab", "many"],
                                   ["check", "--seed", "one"], ["lessons", "--check", "--build"]])
 def test_wrong_usage_is_exit_code_2(argv, capsys):
     with pytest.raises(SystemExit) as stop:
@@ -65,6 +66,10 @@ def test_wrong_usage_is_exit_code_2(argv, capsys):
 @pytest.mark.parametrize("argv, words", [
     (["translate", "--model", "nowhere.npz", "one"], "there is no translator at nowhere.npz"),
     (["train", "translator", "--pairs", "nowhere.tsv"], "there is no file 'nowhere.tsv'"),
+    (["generate", "--model", "nowhere.npz"], "there is no language model at nowhere.npz"),
+    (["train", "language-model", "--text", "nowhere"], "there is no file or folder 'nowhere'"),
+    (["train", "language-model", "--config", "nowhere.json"], "there is no configuration"),
+    (["train", "language-model", "--resume", "--out", "nowhere"], "there is no run in nowhere"),
     (["check", "softmin"], "there is no pair named 'softmin'"),
 ])
 def test_an_error_is_one_sentence_and_exit_code_1(argv, words, capsys):
@@ -154,6 +159,33 @@ def test_training_and_translating(tmp_path, pairs_file, monkeypatch, capsys):
     assert cli.main(["translate", "--beam", "3", "b"]) == 0
     assert cli.main(["translate", "c"]) == 1
     assert "the word 'c'" in capsys.readouterr().err
+
+
+def test_training_a_language_model_and_writing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    lines = "\n".join(f"line {i} of the text, which is {i % 7} words long." for i in range(200))
+    (tmp_path / "text.txt").write_text(lines, encoding="utf-8")
+    (tmp_path / "tiny.json").write_text('{"model": {"d_model": 8, "n_heads": 2, "n_layers": 1, '
+                                        '"d_ff": 8, "max_seq_len": 16}}', encoding="utf-8")
+    command = ["train", "language-model", "--text", "text.txt"]
+    assert cli.main([*command, "--config", "tiny.json", "--vocab", "characters",
+                     "--steps", "3"]) == 0
+    assert "gzip -9, alone" in capsys.readouterr().out
+    assert cli.main([*command, "--resume", "--steps", "4"]) == 0
+    capsys.readouterr()
+
+    assert cli.main(["generate", "line ", "--max-new-tokens", "30", "--seed", "2"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("line ") and len(text) == 5 + 30 + 1
+    assert cli.main(["generate", "line ", "--max-new-tokens", "30", "--seed", "2", "--n", "2"]) == 0
+    first, second, rest = capsys.readouterr().out.split("\n----\n")
+    assert first + "\n" == text and second.startswith("line ") and not rest
+    assert cli.main(["generate", "line ", "--max-new-tokens", "30", "--seed", "2",
+                     "--stop", text[9:11].replace("\n", "\\n")]) == 0
+    assert capsys.readouterr().out == text[:5] + text[5:text.index(text[9:11], 5)] + "\n"
+    assert cli.main(["generate", "Zeile "]) == 1
+    out, err = capsys.readouterr()
+    assert not out and "the character 'Z' at position 0" in err and err.count("\n") == 1
 
 
 @pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")

@@ -1,1 +1,1 @@
-"""Data: characters to ids, number words, the Python manual, files of pairs, batches."""
+"""Data: characters and byte pairs to ids, number words, texts, files of pairs, batches."""

@@ -66,6 +66,13 @@ class CharacterTokenizer:
             ids = ids[:ids.index(END)]
         return "".join(self.characters[i - END - 1] for i in ids if i > END)
 
+    def decode_stream(self, ids):
+        """Yield the text of ids one after another, up to the first END."""
+        for i in ids:
+            if i == END:
+                return
+            yield self.decode([i])
+
     def to_dict(self):
         """What JSON needs to store: from_dict makes an equal tokenizer of it."""
         return {"kind": "characters", "characters": self.characters}
