@@ -1,5 +1,7 @@
 """Errors at the door: shapes, ids and sizes are checked by name, before any arithmetic."""
 
+import functools
+
 import numpy as np
 
 
@@ -10,17 +12,26 @@ def expect_shape(name, array, dims, **sizes):
     expect_shape("gain", gain, "D", D=512); expect_shape("x", x, "... D", D=512).
     An axis whose size is not given may have any size.
     """
+    open_start, names = _axes(dims)
     shape = np.shape(array)
-    names = dims.split()
-    open_start = names[:1] == ["..."]
-    names = names[open_start:]
-    fits = len(shape) >= len(names) if open_start else len(shape) == len(names)
-    given = shape[len(shape) - len(names):]
-    if fits and all(n not in sizes or sizes[n] == s for n, s in zip(names, given)):
-        return
+    given = shape[len(shape) - len(names):] if open_start else shape
+    if len(given) == len(names):
+        for n, size in zip(names, given):
+            if n in sizes and sizes[n] != size:
+                break
+        else:
+            return
     wanted = ["..."] * open_start + [str(sizes.get(n, n)) for n in names]
     comma = "," if len(wanted) == 1 else ""
     raise ValueError(f"{name} has shape {shape}, expected ({', '.join(wanted)}{comma}) = ({dims})")
+
+
+@functools.cache  # a decoder of four layers asks a hundred times a token
+def _axes(dims):
+    """"... T D" -> (True, ("T", "D")): whether more axes may stand before, and the named ones."""
+    names = tuple(dims.split())
+    open_start = names[:1] == ("...",)
+    return open_start, names[open_start:]
 
 
 def expect_same_shape(name, array, other_name, other):

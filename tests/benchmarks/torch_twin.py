@@ -13,7 +13,8 @@ from minitransformer.data.tokenizers import PAD
 from minitransformer.functional import sinusoidal_positions
 from minitransformer.tree import tree_items
 
-LEAVES = {"w": "weight", "b": "bias", "gain": "weight", "bias": "bias", "table": "weight"}
+LEAVES = {"w": "weight", "b": "bias", "gain": "weight", "bias": "bias", "table": "weight",
+          "positions": "positions"}
 
 
 class Attention(nn.Module):

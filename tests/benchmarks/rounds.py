@@ -1,0 +1,120 @@
+"""What the benchmarks share: rounds in turn, a process for each number of threads, the table.
+
+Both sides do the same work in turn, NumPy, PyTorch, NumPy, PyTorch, so that a busy machine disturbs
+both alike, and each pair of neighbours gives one ratio: time(NumPy) / time(PyTorch), below 1 where
+NumPy is faster. The median of the ratios is the result, the quartiles are its spread. The CPU ratio
+compares processor time, which waiting for a busy machine does not lengthen.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+
+THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS",
+                    "VECLIB_MAXIMUM_THREADS")
+
+
+def run(script, description, names, measure, rounds=15, argv=None):
+    """The command line of a benchmark. Returns 0; raises SystemExit when a measurement fails.
+
+    measure(name, threads, rounds) gives one row as a dict: "size", "threads", "numpy_ms" and, where
+    PyTorch is installed, "torch_ms", "ratio", "cpu_ratio" and "error", how much the sides differ.
+    """
+    parser = argparse.ArgumentParser(description=description.split("\n")[0])
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], metavar="N")
+    parser.add_argument("--rounds", type=int, default=rounds,
+                        help=f"of each side (default {rounds})")
+    parser.add_argument("--sizes", nargs="+", choices=list(names), default=list(names))
+    parser.add_argument("--json", action="store_true", help="print JSON in place of the table")
+    parser.add_argument("--measure", help=argparse.SUPPRESS)  # in a child: a size
+    arguments = parser.parse_args(argv)
+    if arguments.measure:
+        print(json.dumps(measure(arguments.measure, arguments.threads[0], arguments.rounds)))
+        return 0
+    rows = []
+    if not arguments.json:
+        print(HEADER, flush=True)
+    for size in arguments.sizes:
+        for threads in arguments.threads:
+            rows.append(measure_in_child(script, size, threads, arguments.rounds))
+            if not arguments.json:
+                print(as_text(rows[-1]), flush=True)
+    if arguments.json:
+        print(json.dumps(rows, indent=1))
+    elif "ratio" not in rows[0]:
+        print("PyTorch is missing, so NumPy was timed alone (pip install torch)")
+    return 0
+
+
+def measure_in_child(script, size, threads, rounds):
+    """BLAS libraries read their number of threads when they are loaded: a process for each."""
+    environment = {**os.environ, **{name: str(threads) for name in THREAD_VARIABLES}}
+    child = subprocess.run(
+        [sys.executable, script, "--measure", size, "--threads", str(threads),
+         "--rounds", str(rounds)], env=environment, stdout=subprocess.PIPE, text=True)
+    if child.returncode:
+        raise SystemExit(child.returncode)
+    return json.loads(child.stdout)
+
+
+def row_of(size, threads, sides, rounds, **others):
+    """A row: sides {"numpy": step, "torch": step} timed in turn; each step takes its number."""
+    import numpy as np
+
+    from minitransformer.malloc import keep_freed_memory
+
+    keep_freed_memory()  # as the command line does
+    wall, cpu = time_interleaved(sides, rounds)
+    row = {"size": size, "threads": threads, "rounds": rounds, "numpy": np.__version__, **others}
+    for name in sides:
+        row[f"{name}_ms"] = quartiles(1000 * t for t in wall[name])
+    if "torch" in sides:
+        row["ratio"] = quartiles(a / b for a, b in zip(wall["numpy"], wall["torch"]))
+        row["cpu_ratio"] = quartiles(a / b for a, b in zip(cpu["numpy"], cpu["torch"]))
+    return row
+
+
+def expect_agreement(size, error, tolerance):
+    """Raise SystemExit unless both sides compute the same: nothing else is worth timing."""
+    if not error <= tolerance:
+        raise SystemExit(f"{size}: the result differs from PyTorch's by {error:.1e}, more than "
+                         f"{tolerance}: nothing was timed")
+
+
+def time_interleaved(sides, rounds):
+    """({side: seconds}, {side: processor seconds}) of `rounds` steps each, after two unmeasured."""
+    wall, cpu = {name: [] for name in sides}, {name: [] for name in sides}
+    for i in range(-2, rounds):
+        for name, step in sides.items():
+            start, cpu_start = time.perf_counter(), time.process_time()
+            step(i + 2)
+            if i >= 0:
+                wall[name].append(time.perf_counter() - start)
+                cpu[name].append(time.process_time() - cpu_start)
+    return wall, cpu
+
+
+def quartiles(values):
+    """[lower quartile, median, upper quartile]."""
+    import numpy as np
+
+    return [round(float(x), 4) for x in np.quantile(list(values), [0.25, 0.5, 0.75])]
+
+
+HEADER = (f"{'size':<12}{'threads':>7}{'NumPy':>11}{'PyTorch':>11}   {'ratio (quartiles)':<22}"
+          f"{'CPU ratio (quartiles)':<24}they differ by")
+
+
+def as_text(row):
+    """A line of the table."""
+    def spread(q):
+        return f"{q[1]:.2f} ({q[0]:.2f} to {q[2]:.2f})"
+
+    text = f"{row['size']:<12}{row['threads']:>7}{row['numpy_ms'][1]:>8.0f} ms"
+    if "ratio" in row:
+        text += (f"{row['torch_ms'][1]:>8.0f} ms   {spread(row['ratio']):<22}"
+                 f"{spread(row['cpu_ratio']):<24}{row['error']:.0e}")
+    return text
