@@ -44,15 +44,8 @@ def values_not_extended(q, k, v, k_kept, v_kept):
 
 
 ITEMS = (
-    Prediction(
-        "11.6", "One model writes 256 tokens twice: computing the whole text anew for each token, "
-        "and with a cache. How many times as many multiplications does the first way take?",
-        answer=134,
-        because="The text has 128 tokens on average, and all of them are computed anew for each "
-                "new one. The attention among them adds a little.",
-    ),
     Exercise(
-        "11.7", "a step of attention with a cache", 10,
+        "11.6", "a step of attention with a cache", 10,
         solution=my_cached_attention_step,
         cases=steps,
         results=("out", "k_all", "v_all"),
@@ -83,6 +76,13 @@ ITEMS = (
                "counts the tokens.",
                "Then it is lesson 04's head with one query: softmax(q kᵀ / √K) v.",
                "k.swapaxes(-1, -2) is kᵀ for each head. No mask: all keys are of the past."),
+    ),
+    Prediction(
+        "11.7", "One model writes 256 tokens twice: computing the whole text anew for each token, "
+        "and with a cache. How many times as many multiplications does the first way take?",
+        answer=134,
+        because="The text has 128 tokens on average, and all of them are computed anew for each "
+                "new one. The attention among them adds a little.",
     ),
     Exercise(
         "11.8", "a cache in bytes", 4,
