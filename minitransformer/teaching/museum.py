@@ -15,6 +15,7 @@ from minitransformer.gradient_check import check_gradients
 from minitransformer.teaching import exhibits
 from minitransformer.teaching.decoding_checks import DECODING_CHECKS
 from minitransformer.teaching.source import code_of
+from minitransformer.teaching.tile_checks import TILE_CHECKS
 
 STEP_SIZES = (1.0, 0.3, 0.1, 0.03, 0.01)
 STEPS = 200
@@ -192,12 +193,16 @@ def shifted_places_catch(exhibit):
 
 
 def changed_padding_catches(exhibit):
-    """Whether other numbers in the padded rows of x, those outside mask, change a real row."""
+    """Whether other numbers in the padded rows of x, those outside mask, change a real row.
+
+    Where the output has a row for each sequence, these are the real ones.
+    """
     (x, *others), options = exhibit.inputs(np.random.default_rng(0))
     real = options["mask"]                                                 # (B, T)
     before, _ = exhibit.forward(x, *others, **options)
     after, _ = exhibit.forward(np.where(real[..., None], x, x + 1), *others, **options)
-    return not np.array_equal(before[real], after[real])
+    rows = real if np.ndim(before) == np.ndim(x) else np.any(real, axis=1)
+    return not np.array_equal(before[rows], after[rows])
 
 
 def another_text_catches(exhibit):
@@ -223,6 +228,7 @@ CHECKS = {
     "a changed future token with small scores": _future_catches(1.0),
     "a changed future token with scores of any size": _future_catches(1000.0),
     **DECODING_CHECKS,
+    **TILE_CHECKS,
 }
 
 

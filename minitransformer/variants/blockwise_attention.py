@@ -73,7 +73,7 @@ class BlockwiseAttentionCache(NamedTuple):
 # A softmax can be summed up tile by tile. After some tiles, of a query's scores x_s so far, keep
 #     highest = max x_s,   total = sum exp(x_s - highest),   out = sum exp(x_s - highest) v_s
 # When a tile brings a new highest', total and out were taken against the wrong one: multiplied by
-#     shrink = exp(highest - highest')
+#     shrink = exp(highest - highest')                            [blockwise_attention.shrink]
 # they are what they would have been, and the tile's own terms are added. At the end, out / total
 # is the attention's output, and highest + log(total) all that backward needs to know of the row.
 def blockwise_attention_forward(q, k, v, *, mask=None, causal=False, score_bias=None,
@@ -119,10 +119,10 @@ def blockwise_attention_forward(q, k, v, *, mask=None, causal=False, score_bias=
 
 
 # As in attention_backward, tile by tile. A tile's probabilities come back in one step, since
-# exp(score - log_total) = exp(score) / total. The softmax's row sum runs over tiles that are not
-# there; but it can be moved across the product with v:
+# exp(score - log_total) = exp(score) / total [blockwise_attention.weights]. The softmax's row sum
+# runs over tiles that are not there; but it can be moved across the product with v:
 #     sum_s dweights_s weights_s = sum_s (dout . v_s) weights_s = dout . sum_s weights_s v_s
-#                                = dout . out
+#                                = dout . out                     [blockwise_attention.along]
 # A query is used in every tile of its row, a key and a value in every tile of their column, so
 # their gradients add up over the tiles; heads that share keys add theirs too.
 def blockwise_attention_backward(dout, cache):
@@ -138,13 +138,13 @@ def blockwise_attention_backward(dout, cache):
                 probs = tiles.scores(q[head], k[group], head, queries, keys)    # (t, s)
                 probs -= log_total[head][queries]                               # (t, s)
                 np.exp(probs, out=probs)                                        # (t, s)
-                dv[group][keys] += probs.T @ dout_rows                          # (s, K)
+                dv[group][keys] += probs.T @ dout_rows       # (s, K) [blockwise_attention.dv]
                 dscores = dout_rows @ v[group][keys].T                          # (t, s)
                 dscores -= along[head][queries]                                 # (t, s)
                 dscores *= probs                                                # (t, s)
                 dscores *= scale                                                # (t, s)
-                dk[group][keys] += dscores.T @ q_rows                           # (s, K)
-                dq[head][queries] += dscores @ k[group][keys]                   # (t, K)
+                dk[group][keys] += dscores.T @ q_rows        # (s, K) [blockwise_attention.dk]
+                dq[head][queries] += dscores @ k[group][keys]  # (t, K) [blockwise_attention.dq]
     return dq, dk, dv
 
 

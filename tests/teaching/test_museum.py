@@ -9,8 +9,10 @@ from minitransformer.functional import (
     attention_forward, cross_entropy_forward, linear_backward, merge_heads, sinusoidal_positions,
     softmax_forward, split_heads)
 from minitransformer.kv_cache import KvCache
+from minitransformer.teaching.exhibits.lesson_21 import backward_with_the_same_mask
 from minitransformer.teaching.museum import CHECKS, all_exhibits, exhibit
-from minitransformer.variants import batch_norm_backward, batch_norm_forward
+from minitransformer.variants import (
+    batch_norm_backward, batch_norm_forward, blockwise_attention_forward)
 
 EXHIBITS = all_exhibits()
 
@@ -136,3 +138,14 @@ def test_what_is_no_probability_is_caught():
     assert CHECKS["a beam of one"](others)
     first = dataclasses.replace(exhibit("places_from_zero"), decode=lambda x: x)
     assert CHECKS["the first token alone"](first)
+
+
+@pytest.mark.parametrize("name", ["another tile size", "all scores lower by 2000"])
+def test_right_tiles_are_not_caught(name):
+    right = dataclasses.replace(exhibit("unshrunk_total"), forward=blockwise_attention_forward)
+    assert not CHECKS[name](right)
+
+
+def test_the_generator_is_all_that_is_wrong_with_a_mask_drawn_anew():
+    right = dataclasses.replace(exhibit("mask_drawn_anew"), backward=backward_with_the_same_mask)
+    assert not any(CHECKS[name](right) for name in right.caught_by)

@@ -36,6 +36,7 @@ LESSON_OF = {  # the one place that says which lesson derives which pair
     "rms_norm": "13", "batch_norm": "13",
     "gelu": "14", "gelu_tanh": "14", "silu": "14", "swiglu": "14", "rotary": "14",
     "mean_pooling": "15",
+    "blockwise_attention": "21",
 }
 CITATION = re.compile(r"\[([a-z_]+\.[a-z_]+)\]")
 TAG = re.compile(r"\\tag\{([^}]*)\}")
