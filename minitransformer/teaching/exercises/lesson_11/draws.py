@@ -95,7 +95,7 @@ ITEMS = (
         choices=("the best sentences it can make", "the same words again and again",
                  "letters without sense"),
         because="What it has written brings it to a place where it was before, and from there it "
-                "goes the same way once more. The likeliest text is not a typical text.",
+                "goes the same way once more. A text without a surprise is not a typical text.",
     ),
     Exercise(
         "11.4", "top-p", 8,

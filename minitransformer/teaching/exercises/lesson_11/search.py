@@ -82,8 +82,8 @@ ITEMS = (
                "Place i of the flat array is row i // V and column i % V."),
     ),
     Prediction(
-        "11.2", "Of the numbers that the half-trained translator gets wrong, what share did it "
-        "itself hold the right translation to be likelier than the one that it wrote?",
+        "11.2", "A half-trained translator gets many numbers wrong. For what part of these does it "
+        "hold the right translation to be likelier than the one that it wrote?",
         answer="about a quarter",
         choices=("nearly all", "about half", "about a quarter", "nearly none"),
         because="Those are the search's fault, and a beam can mend them. In the others the model "
