@@ -78,19 +78,16 @@ def beam_search(step, *, batch_size, max_new_tokens, beam_size, length_penalty=0
     for _ in range(max_new_tokens):
         # In float64, so that adding a long sequence's total does not round differences away.
         log_probs = log_softmax_forward(_allowed(step(ids, rows)).astype(np.float64))[0]  # (N, V)
-        next_ids, next_rows, first = [], [], 0
-        for sequence, beam in enumerate(beams):
-            stop = first + len(beam)
-            grown = _grow(beam, log_probs[first:stop], beam_size)
+        next_ids, next_rows = [], []
+        for sequence, grown in enumerate(_grow(beams, log_probs, beam_size)):
             for _, hypothesis in grown:
                 if hypothesis.ids[-1] == END:
                     best[sequence] = _better(best[sequence], hypothesis, length_penalty)
             grown = [(row, hypothesis) for row, hypothesis in grown if hypothesis.ids[-1] != END
                      and _may_win(hypothesis, best[sequence], length_penalty, max_new_tokens)]
             beams[sequence] = [hypothesis for _, hypothesis in grown]
-            next_rows += [first + row for row, _ in grown]
+            next_rows += [row for row, _ in grown]
             next_ids += [hypothesis.ids[-1] for _, hypothesis in grown]
-            first = stop
         if not next_ids:
             break
         ids, rows = np.array(next_ids), np.array(next_rows)
@@ -98,16 +95,26 @@ def beam_search(step, *, batch_size, max_new_tokens, beam_size, length_penalty=0
     return [[token for token in hypothesis.ids if token != END] for hypothesis in found]
 
 
-def _grow(beam, log_probs, beam_size):
-    """The likeliest extensions of a beam's hypotheses by one token, best first.
+def _grow(beams, log_probs, beam_size):
+    """The likeliest extensions of each beam's hypotheses by one token, best first.
 
-    log_probs (n, V), a row for each hypothesis -> at most beam_size of (row, Hypothesis).
+    log_probs (N, V), a row for each hypothesis of all beams in turn -> for each beam at most
+    beam_size of (row, Hypothesis).
     """
-    totals = np.array([[h.log_prob] for h in beam]).reshape(-1, 1) + log_probs  # (n, V)
-    order = np.argsort(-totals, axis=None, kind="stable")[:beam_size]
-    chosen = zip(*np.unravel_index(order, totals.shape))
-    return [(int(row), Hypothesis(float(totals[row, token]), [*beam[row].ids, int(token)]))
-            for row, token in chosen if totals[row, token] > -math.inf]
+    V, sizes = log_probs.shape[1], [len(beam) for beam in beams]
+    rows = np.cumsum([0, *sizes])               # rows[b]: the first row of beam b
+    every = [hypothesis for beam in beams for hypothesis in beam]
+    totals = log_probs + np.array([[hypothesis.log_prob] for hypothesis in every])      # (N, V)
+    # All beams at once, side by side; where one is smaller than the largest, nothing can come.
+    is_row = np.arange(max(sizes)) < np.array(sizes)[:, None]                           # (B, n)
+    grown = np.full((*is_row.shape, V), -math.inf)                                      # (B, n, V)
+    grown[is_row] = totals
+    grown = grown.reshape(len(beams), -1)                                               # (B, n V)
+    order = np.argsort(-grown, axis=-1, kind="stable")[:, :beam_size]                   # (B, k)
+    best = np.take_along_axis(grown, order, axis=-1)                                    # (B, k)
+    return [[(first + place // V, Hypothesis(total, [*every[first + place // V].ids, place % V]))
+             for place, total in zip(*chosen) if total > -math.inf]
+            for first, *chosen in zip(rows.tolist(), order.tolist(), best.tolist())]
 
 
 def _better(best, hypothesis, length_penalty):
