@@ -4,6 +4,7 @@ import bench_attention
 import bench_generation
 import bench_optimizer
 import bench_training_step
+import plot_cost
 import profile_training_step
 import pytest
 
@@ -33,3 +34,18 @@ def test_the_profile_names_functions_and_shares(monkeypatch, capsys):
     first, *rows = capsys.readouterr().out.splitlines()
     assert first.startswith("S: ") and "matrix products" in first
     assert {"linear_backward", "attention_forward"} <= {row.split()[0] for row in rows}
+
+
+def test_the_figure_of_costs(monkeypatch, tmp_path):
+    monkeypatch.setattr(plot_cost, "BASE", {"T": 8, "d": 8, "L": 1, "V": 9})
+    growing = {"T": [8, 16], "d": [8, 16], "L": [1, 2], "V": [9, 16]}
+    found = plot_cost.measure_all(1, growing)
+    assert [row[:2] for row in found["T"]] == [
+        (8, "plain"), (8, "blockwise"), (16, "plain"), (16, "blockwise")]
+    assert all(seconds > 0 and peak > 0 for rows in found.values() for *_, seconds, peak in rows)
+    plot_cost.draw(found, tmp_path / "cost.png")
+    assert (tmp_path / "cost.png").stat().st_size > 10_000
+
+
+def test_the_exponent_of_a_power():
+    assert plot_cost.slope([1, 2, 4], [3, 12, 48]) == pytest.approx(2)
