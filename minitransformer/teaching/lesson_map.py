@@ -15,7 +15,8 @@ import matplotlib.pyplot as plt
 from matplotlib.patches import FancyBboxPatch
 
 from minitransformer import PROJECT
-from minitransformer.teaching.style import BLACK, BLUE, GREEN, GREY, PURPLE
+from minitransformer.teaching.style import (
+    BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION)
 
 FIGURE = PROJECT / "figures" / "lessons.png"
 
@@ -31,16 +32,27 @@ BUILDS = {  # in a box of the picture
     "08": "the decoder block, the memory, masks",
     "09": "which check finds which fault",
     "10": "Adam, batches, and a translator that works",
+    "11": "search, draws, the KV cache",
+    "12": "byte pairs, and a model that writes",
+    "13": "RMS norm, batch norm",
+    "14": "rotary, shared heads, gates",
+    "15": "voices, digits, missing words",
+    "21": "attention in blocks, layers computed twice",
+    "22": "operations counted; int8, pruning, low rank",
 }
 PARTS = (("Tools", GREEN, ("00", "01", "02", "03")), ("Parts", BLUE, ("04", "05", "06", "07")),
          ("The whole", PURPLE, ("08", "09", "10")))
+AFTERWARDS = (("Models", ORANGE, ("11", "12", "13", "14", "15")),  # in any order: no arrows
+              ("Size", VERMILLION, ("21", "22")))
 # All in inches: the axes have one unit an inch. A place is a box's middle.
-WIDTH, HEIGHT = 9.6, 6.3
+WIDTH, HEIGHT = 10.6, 8.9
 BOX_WIDTH, BOX_HEIGHT = 1.75, 0.98
-COLUMNS = (1.72, 3.84, 5.96, 8.08)
-PLACES = {**{lesson: (x, 5.6) for lesson, x in zip(("00", "01", "02", "03"), COLUMNS)},
-          "04": (COLUMNS[0], 3.15), "05": (4.9, 3.71), "06": (4.9, 2.59), "07": (COLUMNS[3], 3.15),
-          **{lesson: (x, 0.7) for lesson, x in zip(("08", "09", "10"), COLUMNS)}}
+COLUMNS, FIVE = (1.62, 4.18, 6.74, 9.3), (1.62, 3.54, 5.46, 7.38, 9.3)
+PLACES = {**{lesson: (x, 8.2) for lesson, x in zip(PARTS[0][2], COLUMNS)},
+          "04": (1.62, 5.75), "05": (5.46, 6.31), "06": (5.46, 5.19), "07": (9.3, 5.75),
+          **{lesson: (x, 3.3) for lesson, x in zip(PARTS[2][2], COLUMNS)},
+          **{lesson: (x, 2.0) for lesson, x in zip(AFTERWARDS[0][2], FIVE)},
+          **{lesson: (x, 0.7) for lesson, x in zip(AFTERWARDS[1][2], FIVE)}}
 
 
 class Lesson(NamedTuple):
@@ -69,8 +81,9 @@ def read_lessons(folder=PROJECT / "lessons"):
 
 
 def in_the_course(lessons):
-    """Those of the course of eleven weeks, which the picture shows."""
-    return {number: lesson for number, lesson in lessons.items() if number in BUILDS}
+    """Those of the course of eleven weeks, which build on one another."""
+    course = [number for _, _, numbers in PARTS for number in numbers]
+    return {number: lesson for number, lesson in lessons.items() if number in course}
 
 
 def arrows(lessons):
@@ -84,26 +97,26 @@ def arrows(lessons):
 
 
 def draw_map(lessons=None):
-    """Draw the course's lessons as boxes, an arrow to each from what it needs: the figure."""
-    lessons = in_the_course(read_lessons() if lessons is None else lessons)
+    """Draw the lessons as boxes, in the course an arrow to each from what it needs: the figure."""
+    lessons = read_lessons() if lessons is None else lessons
     figure = plt.figure(figsize=(WIDTH, HEIGHT), facecolor="white")
     ax = figure.add_axes((0, 0, 1, 1))
     ax.set_xlim(0, WIDTH)
     ax.set_ylim(0, HEIGHT)
     ax.axis("off")
-    for name, colour, numbers in PARTS:
+    for name, colour, numbers in PARTS + AFTERWARDS:
         heights = [PLACES[number][1] for number in numbers]
-        ax.text(0.3, sum(heights) / len(heights), name, rotation=90, color=colour, fontsize=13,
+        ax.text(0.26, sum(heights) / len(heights), name, rotation=90, color=colour, fontsize=13,
                 weight="bold", ha="center", va="center")
         for number in numbers:
             if number in lessons:
-                _box(ax, lessons[number], colour)
-    for start, end in arrows(lessons):
+                _box(ax, lessons[number], colour, says_needs=(name, colour, numbers) in AFTERWARDS)
+    for start, end in arrows(in_the_course(lessons)):
         _arrow(ax, PLACES[start], PLACES[end])
     return figure
 
 
-def _box(ax, lesson, colour):
+def _box(ax, lesson, colour, says_needs):
     x, y = PLACES[lesson.number]
     ax.add_patch(FancyBboxPatch((x - BOX_WIDTH / 2, y - BOX_HEIGHT / 2), BOX_WIDTH, BOX_HEIGHT,
                                 boxstyle="round,pad=0,rounding_size=0.08", facecolor="white",
@@ -119,6 +132,9 @@ def _box(ax, lesson, colour):
             linespacing=1.1, zorder=4)
     ax.text(left, top - 0.36 - 0.14 * title.count("\n") - 0.15, words, color=GREY, fontsize=8,
             va="top", linespacing=1.1, zorder=4)
+    if says_needs:
+        ax.text(left, top - BOX_HEIGHT + 0.07, f"needs {', '.join(lesson.needs)}", color=colour,
+                fontsize=7.5, va="bottom", zorder=4)
 
 
 def _arrow(ax, start, end):
@@ -138,7 +154,7 @@ def _arrow(ax, start, end):
 def what_is_drawn(lessons):
     """What the picture shows, as text: it is kept in the file, so that a test sees it grow old."""
     return json.dumps([[lesson.number, lesson.title, lesson.minutes, BUILDS[lesson.number],
-                        list(lesson.needs)] for lesson in in_the_course(lessons).values()])
+                        list(lesson.needs)] for lesson in lessons.values()])
 
 
 if __name__ == "__main__":
