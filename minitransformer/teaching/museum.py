@@ -15,6 +15,7 @@ from minitransformer.gradient_check import check_gradients
 from minitransformer.teaching import exhibits
 from minitransformer.teaching.decoding_checks import DECODING_CHECKS
 from minitransformer.teaching.source import code_of
+from minitransformer.teaching.text_checks import TEXT_CHECKS
 from minitransformer.teaching.tile_checks import TILE_CHECKS
 
 STEP_SIZES = (1.0, 0.3, 0.1, 0.03, 0.01)
@@ -228,6 +229,7 @@ CHECKS = {
     "a changed future token with small scores": _future_catches(1.0),
     "a changed future token with scores of any size": _future_catches(1000.0),
     **DECODING_CHECKS,
+    **TEXT_CHECKS,
     **TILE_CHECKS,
 }
 

@@ -9,6 +9,7 @@ from minitransformer.functional import (
     attention_forward, cross_entropy_forward, linear_backward, merge_heads, sinusoidal_positions,
     softmax_forward, split_heads)
 from minitransformer.kv_cache import KvCache
+from minitransformer.teaching.exhibits.lesson_12 import bits_of_characters_forward
 from minitransformer.teaching.exhibits.lesson_21 import backward_with_the_same_mask
 from minitransformer.teaching.museum import CHECKS, all_exhibits, exhibit
 from minitransformer.variants import (
@@ -149,3 +150,8 @@ def test_right_tiles_are_not_caught(name):
 def test_the_generator_is_all_that_is_wrong_with_a_mask_drawn_anew():
     right = dataclasses.replace(exhibit("mask_drawn_anew"), backward=backward_with_the_same_mask)
     assert not any(CHECKS[name](right) for name in right.caught_by)
+
+
+def test_joined_tokens_do_not_catch_bits_of_characters():
+    right = dataclasses.replace(exhibit("bits_of_tokens"), forward=bits_of_characters_forward)
+    assert not CHECKS["two tokens joined to one"](right)
