@@ -82,6 +82,14 @@ def test_the_first_merges_by_hand():
     assert BytePairTokenizer.train("cd\nab\ncd\nab", 260).merges == [(b"a", b"b")]  # a tie
 
 
+def test_two_merges_that_make_the_same_bytes_make_one_token():
+    merges = [(b"x", b"-"), (b"x-", b"-"), (b"-", b"-"), (b"x-", b"--"), (b"x--", b"-")]
+    tokenizer = BytePairTokenizer(merges)
+    assert tokenizer.vocab_size == FIRST_MERGE + 4
+    assert tokenizer.encode("x---") == [FIRST_MERGE + 3]  # by the last of the merges
+    assert tokenizer.decode([FIRST_MERGE + 3]) == "x---"
+
+
 @pytest.mark.parametrize("text", [TEXT, "ab\nabc\nbc\n" * 4,
                                   "-" * 50 + " " + "--- -- ----- \n" * 9])
 def test_counting_only_what_changed_finds_the_same_merges(text):
