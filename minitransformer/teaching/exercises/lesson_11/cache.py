@@ -91,6 +91,11 @@ ITEMS = (
             Mistake(lambda: cache_bytes() // 2,
                     "A factor of 2 is missing: both keys and values are kept, and each number "
                     "takes 2 bytes."),
+            Mistake(lambda: cache_bytes() * 2,
+                    "There is a factor of 2 too many: keys and values are 2, and a number takes "
+                    "2 bytes."),
+            Mistake(lambda: cache_bytes() / 2**30,
+                    "This is in units of 2 to the power of 30 bytes: give the bytes."),
             Mistake(lambda: cache_bytes() * 4,
                     "Only the heads of keys and values are kept, and there are 8 of them, not "
                     "32."),

@@ -49,6 +49,18 @@ def top_p_unsorted(probs, p):
     return cut / cut.sum()
 
 
+def top_p_unlikeliest(probs, p):
+    order = np.argsort(probs)                                      # (V,) the unlikeliest first
+    kept = order[np.cumsum(probs[order]) - probs[order] < p]
+    cut = np.zeros_like(probs)
+    cut[kept] = probs[kept]
+    return cut / cut.sum()
+
+
+def softmax_of_kept(cut, p):
+    return softmax_forward(np.where(cut > 0, cut, -np.inf))[0]
+
+
 def penalized(rng):
     """Logits above and below 0 that were seen, one of them several times."""
     for temperature, penalty in ((1.0, 2.0), (0.7, 1.3), (1.8, 1.5)):
@@ -74,7 +86,7 @@ def penalty_after(logits, temperature, penalty, seen):
     return probs / probs.sum()
 
 
-def temperature_first(logits, temperature, penalty, seen):
+def penalty_on_the_unseen(logits, temperature, penalty, seen):
     z = np.array(logits)
     for i in range(len(z)):
         if i not in seen:
@@ -118,6 +130,11 @@ ITEMS = (
                     "Divide by the sum of what is kept. It reaches p, but is mostly larger."),
             Mistake(top_p_unsorted,
                     "The sum has to run over the likeliest first: sort before you add up."),
+            Mistake(top_p_unlikeliest,
+                    "The sum has to begin with the likeliest: argsort begins with the smallest, "
+                    "so sort the negative."),
+            Mistake(top_p_mistake(lambda s, p: np.cumsum(s) - s < p, softmax_of_kept),
+                    "No second softmax: divide what is kept by its sum."),
             Mistake(top_p_mistake(lambda s, p: s >= p),
                     "p is no bound for a single probability: add up the likeliest until their sum "
                     "reaches p."),
@@ -141,28 +158,31 @@ ITEMS = (
         results=("The result",),
         mistakes=(
             Mistake(penalty_mistake(change=lambda z, r: z / r),
-                    "Divided by r, a score below 0 comes nearer to 0, so the token becomes more "
+                    "Divided by r, a logit below 0 comes nearer to 0, so the token becomes more "
                     "attractive: multiply those."),
             Mistake(penalty_mistake(change=lambda z, r: z * r if z > 0 else z / r),
                     "The two cases are exchanged: this makes what was seen more attractive."),
             Mistake(penalty_mistake(change=lambda z, r: z * r),
-                    "Multiplied by r, a score above 0 grows: divide those."),
+                    "Multiplied by r, a logit above 0 grows: divide those."),
             Mistake(penalty_mistake(change=lambda z, r: z - r),
                     "This penalty divides or multiplies; it does not subtract."),
             Mistake(penalty_mistake(once=list),
                     "An id that was seen three times is penalized three times: each id only once."),
             Mistake(penalty_after,
-                    "The penalty acts on the scores, before the temperature and the softmax."),
-            Mistake(temperature_first,
+                    "The penalty acts on the logits, before the temperature and the softmax."),
+            Mistake(penalty_mistake(change=lambda z, r: z),
+                    "Nothing is penalized: change the logit of each id in seen."),
+            Mistake(penalty_on_the_unseen,
                     "This penalizes the ids that were not seen."),
             Mistake(penalty_mistake(draw=late),
-                    "After the softmax a temperature does nothing: the division is undone when "
-                    "the sum is made 1 again. Divide the scores."),
+                    "This is what temperature 1 gives: the temperature is missing, or it divides "
+                    "after the softmax, where making the sum 1 again undoes it. Divide the "
+                    "logits."),
             Mistake(penalty_mistake(draw=lambda z, temperature:
                                     softmax_forward(z * temperature)[0]),
-                    "Divide by the temperature: a high one has to bring the scores together."),
+                    "Divide by the temperature: a high one has to bring the logits together."),
             Mistake(penalty_mistake(draw=lambda z, temperature: z / temperature),
-                    "These are scores: probabilities come out of the softmax."),
+                    "These are logits: probabilities come out of the softmax."),
         ),
         hints=("Work on a copy, z = np.array(logits).",
                "for i in set(seen): each id once. z[i] / penalty above 0, z[i] * penalty below.",

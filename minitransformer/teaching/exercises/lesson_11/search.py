@@ -66,8 +66,8 @@ ITEMS = (
                     "first."),
             Mistake(beam_mistake(place=lambda best, shape: (best % shape[1], best // shape[1]),
                                  total=lambda grown, log_probs, at: grown[at[::-1]]),
-                    "Rows and tokens are exchanged: in the flat array, V numbers in a row belong "
-                    "to one beginning."),
+                    "Rows and tokens are exchanged: of the long row, V places in a row belong to "
+                    "one beginning."),
             Mistake(beam_mistake(place=lambda best, shape: (best // shape[0], best % shape[0]),
                                  total=lambda grown, log_probs, at: np.sort(-grown, axis=None)
                                  [:len(at[0])] * -1),
@@ -78,8 +78,8 @@ ITEMS = (
         ),
         hints=("totals[:, None] + log_probs is the log-probability of every extension, (n, V).",
                "np.argsort(-grown, axis=None)[:beam_size] are the places of the largest in the "
-               "flat array, best first.",
-               "Place i of the flat array is row i // V and column i % V."),
+               "long row, best first.",
+               "Place i of the long row is row i // V and column i % V of the array."),
     ),
     Prediction(
         "11.2", "A half-trained translator gets many numbers wrong. For what part of these does it "
