@@ -26,10 +26,10 @@ from minitransformer.tree import tree_size
 CONFIG = "config.json"
 SETTINGS = {  # what config.json holds
     "text": {"path": None, "sha256": None},  # None: the Python manual; the run's own text, to know
-    "tokenizer": {"kind": "byte pairs", "vocab_size": 512},
+    "tokenizer": {"kind": "byte pairs", "vocab_size": 1024},
     "model": {**{field.name: field.default for field in fields(DecoderOnlyConfig)[1:]},
               "d_model": 128, "n_heads": 4, "n_layers": 4, "d_ff": 512, "max_seq_len": 128},
-    "training": {"steps": 700, "batch_size": 16, "peak": 3e-3, "warmup": 50, "weight_decay": 0.1,
+    "training": {"steps": 1000, "batch_size": 8, "peak": 3e-3, "warmup": 50, "weight_decay": 0.1,
                  "clip_norm": 1.0},
 }
 
