@@ -106,8 +106,8 @@ EXHIBITS = (
         backward=backward_with_another_mask,
         fault=backward_with_another_mask,
         inputs=lambda rng: call(rng.normal(size=(6, 4)), rng.normal(size=(4, 5)), rate=0.2, seed=4),
-        breaks="entries that were dropped get a gradient, and some that were kept get none. The "
-               "shapes, the sizes and the mean over many steps look right.",
+        breaks="entries that were dropped get a gradient, and some that were kept get none. Where "
+               "both masks keep an entry, or drop it, all is right.",
         caught_by=("the gradient check", "a check with dout = ones"),
         missed_by=("a look at the shapes", "a falling loss"),
     ),

@@ -88,8 +88,8 @@ def merge_cases(rng):
 
 ITEMS = (
     Prediction(
-        "21.1", "The article's model takes one training step on one text of 5120 tokens, plain "
-        "attention, float32, Adam: how many GiB does it hold at its peak?",
+        "21.1", "The article's model takes one training step on one pair of texts, 5120 tokens "
+        "each, plain attention, float32, Adam: how many GiB does it hold at its peak?",
         answer=20.2,
         because="Sixteen of the twenty are caches, and fourteen of these are weights of attention: "
                 "18 arrays of 8 x 5120 x 5120 numbers. All parameters, gradients and moments "

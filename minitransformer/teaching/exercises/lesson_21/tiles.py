@@ -39,6 +39,19 @@ def row_mistake(*, scale=None, shrink_total=True, shrink_row=True, first=-np.inf
     return blockwise_row
 
 
+def row_that_grows(q, k, v, block_size):
+    """my_blockwise_row with the exponent of shrink turned round."""
+    highest, total, row = -np.inf, 0.0, np.zeros(len(q))
+    for start in range(0, len(k), block_size):
+        scores = k[start:start + block_size] @ q / math.sqrt(len(q))
+        before, highest = highest, max(highest, np.max(scores))
+        probs = np.exp(scores - highest)
+        grow = np.exp(highest - before) if start else 0.0
+        total = total * grow + np.sum(probs)
+        row = row * grow + probs @ v[start:start + block_size]
+    return row / total, highest + np.log(total)
+
+
 def mean_of_tiles(q, k, v, block_size):
     """Every tile's own attention, averaged: each tile is normalized by its own sum."""
     tiles = [my_blockwise_row(q, k[i:i + block_size], v[i:i + block_size], block_size)
@@ -131,6 +144,9 @@ ITEMS = (
             Mistake(row_mistake(shrink_row=False, shrink_total=False),
                     "When a higher score comes, what was summed before has to shrink: total and "
                     "row, by exp(before - highest)."),
+            Mistake(row_that_grows,
+                    "The exponent of shrink has the wrong sign: exp(before - highest) is at most "
+                    "1."),
             Mistake(mean_of_tiles,
                     "Each tile was divided by its own sum. Divide once, at the end, by the sum "
                     "over all tiles."),
