@@ -11,6 +11,7 @@ from minitransformer.functional import (
     softmax_forward)
 from minitransformer.functional.softmax import SoftmaxCache
 from minitransformer.layers import multi_head_attention_backward, multi_head_attention_forward
+from minitransformer.layers.options import ATTENTIONS
 from minitransformer.models import EncoderDecoder, EncoderDecoderConfig
 from minitransformer.teaching.explorer import explore
 from minitransformer.teaching.swap import swapped
@@ -115,7 +116,8 @@ def test_a_readers_own_pair_is_watched_as_well():
 
 
 def test_a_layer_that_cannot_be_watched_is_said():
-    plain = {"attention_forward": attention_forward, "attention_backward": attention_backward}
+    pair = ATTENTIONS["plain"]._replace(forward=attention_forward, backward=attention_backward)
+    plain = {"ATTENTIONS": {"auto": pair}}
 
     def unwatched(function):
         """The same function, with the package's pair in namespaces of its own."""

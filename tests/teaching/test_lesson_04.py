@@ -7,11 +7,12 @@ from minitransformer.functional import padding_mask
 from minitransformer.layers import multi_head_attention as layer
 from minitransformer.teaching.exercises.lesson_04.backward import my_attention_backward
 from minitransformer.teaching.exercises.lesson_04.forward import my_attention_forward
+from minitransformer.teaching.swap import swapped
 from minitransformer.tree import tree_items
 
 
 @pytest.mark.parametrize("causal", [False, True])
-def test_the_readers_pair_can_replace_the_packages_in_multi_head_attention(monkeypatch, causal):
+def test_the_readers_pair_can_replace_the_packages_in_multi_head_attention(causal):
     rng = np.random.default_rng(0)
     params = layer.multi_head_attention_init(rng, d_model=6, dtype=np.float64)
     x, dout = rng.normal(size=(2, 2, 5, 6))
@@ -24,7 +25,7 @@ def test_the_readers_pair_can_replace_the_packages_in_multi_head_attention(monke
         return tree_items({"out": out, "dparams": dparams, "dx": dx})
 
     expected = run()
-    monkeypatch.setattr(layer, "attention_forward", my_attention_forward)
-    monkeypatch.setattr(layer, "attention_backward", my_attention_backward)
-    for (name, given), (_, right) in zip(run(), expected, strict=True):
+    with swapped("attention", my_attention_forward, my_attention_backward):
+        found = run()
+    for (name, given), (_, right) in zip(found, expected, strict=True):
         np.testing.assert_allclose(given, right, rtol=0, atol=1e-13, err_msg=name)
