@@ -84,6 +84,16 @@ def test_same_seed_same_text_streamed_or_not(writer):
                                                                      seed=5)[0]
 
 
+def test_it_reads_start_and_the_prompt_and_draws_with_the_seed_itself(writer):
+    prompt = [START, *writer.encode("the").tolist()]
+    room = 12 - len(prompt)
+    for seed in (1, 4):
+        theirs = writer.model.generate([prompt], max_new_tokens=room, seed=seed, top_k=20)[0]
+        assert not {START, END} & set(theirs)
+        ours = writer._stream_ids("the", 1, max_new_tokens=room, seed=seed, top_k=20)
+        assert [new[0] for new in ours] == theirs
+
+
 def test_it_starts_from_nothing_and_from_a_prompt_beyond_its_window(writer):
     assert writer.generate(max_new_tokens=5)[0]
     assert len("".join(writer.stream(TEXT, max_new_tokens=30))) > 0
