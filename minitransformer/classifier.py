@@ -15,7 +15,7 @@ import numpy as np
 from minitransformer.data.classes import digits, from_patches, japanese_vowels, to_patches
 from minitransformer.data.labelled import LabelledStream, make_labelled_batch
 from minitransformer.models import EncoderOnly, EncoderOnlyConfig
-from minitransformer.training.checkpoint import CheckpointError, load_arrays
+from minitransformer.training.checkpoint import open_trained
 from minitransformer.training.optimizer import AdamW
 from minitransformer.training.schedule import linear_decay
 from minitransformer.training.trainer import Trainer
@@ -97,15 +97,8 @@ class Classifier(NamedTuple):
 
         Raises FileNotFoundError when there is none, CheckpointError when it is something else.
         """
-        path = Path(path)
-        path = path / FILE if path.is_dir() else path
-        if not path.exists():
-            raise FileNotFoundError(f"there is no classifier at {path}: make one with `train "
-                                    f"classifier`")
-        _, metadata = load_arrays(path)
-        if not {"classes", "mean", "std"} <= metadata.keys():
-            raise CheckpointError(f"{path} holds no classes, so it is not a classifier: give the "
-                                  f"{FILE} that `train classifier` made")
+        path, metadata = open_trained(path, FILE, "classifier", words="classes",
+                                      keys=("classes", "mean", "std"))
         return cls(EncoderOnly.load(path), tuple(metadata["classes"]),
                    *(np.array(metadata[name], np.float32) for name in ("mean", "std")))
 

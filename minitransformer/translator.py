@@ -15,7 +15,7 @@ from minitransformer.data.number_words import number_pairs, split_numbers
 from minitransformer.data.pairs import read_pairs
 from minitransformer.data.tokenizers import CharacterTokenizer, WordTokenizer
 from minitransformer.models import EncoderDecoder, EncoderDecoderConfig
-from minitransformer.training.checkpoint import CheckpointError, load_arrays
+from minitransformer.training.checkpoint import open_trained
 from minitransformer.training.optimizer import AdamW
 from minitransformer.training.schedule import linear_decay
 from minitransformer.training.trainer import Trainer
@@ -95,15 +95,8 @@ class Translator(NamedTuple):
 
         Raises FileNotFoundError when there is none, CheckpointError when it is something else.
         """
-        path = Path(path)
-        path = path / FILE if path.is_dir() else path
-        if not path.exists():
-            raise FileNotFoundError(f"there is no translator at {path}: make one with `train "
-                                    f"translator`, or say with --model where one is")
-        _, metadata = load_arrays(path)
-        if not {"source", "target"} <= metadata.keys():
-            raise CheckpointError(f"{path} holds no tokenizers, so it is not a translator: give "
-                                  f"the {FILE} that `train translator` made")
+        path, metadata = open_trained(path, FILE, "translator", words="tokenizers",
+                                      keys=("source", "target"))
         return cls(EncoderDecoder.load(path), WordTokenizer.from_dict(metadata["source"]),
                    CharacterTokenizer.from_dict(metadata["target"]))
 

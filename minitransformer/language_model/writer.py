@@ -1,7 +1,6 @@
 """A model of text with its tokenizer: it says how likely a text is, and writes."""
 
 import math
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +11,7 @@ from minitransformer.data.tokenizers import END, START, CharacterTokenizer
 from minitransformer.functional import log_softmax_forward
 from minitransformer.models import DecoderOnly, DecoderOnlyConfig
 from minitransformer.sampling import sample_steps
-from minitransformer.training.checkpoint import CheckpointError, load_arrays
+from minitransformer.training.checkpoint import CheckpointError, open_trained
 
 FILE = "language_model.npz"
 KINDS = {"byte pairs": BytePairTokenizer, "characters": CharacterTokenizer}
@@ -127,14 +126,10 @@ class LanguageModel(NamedTuple):
 
         Raises FileNotFoundError when there is none, CheckpointError when it is something else.
         """
-        path = Path(path)
-        path = path / FILE if path.is_dir() else path
-        if not path.exists():
-            raise FileNotFoundError(f"there is no language model at {path}: make one with `train "
-                                    f"language-model`, or say with --model where one is")
-        _, metadata = load_arrays(path)
-        stored = metadata.get("tokenizer")
+        path, metadata = open_trained(path, FILE, "language model", words="tokenizer",
+                                      keys=("tokenizer",))
+        stored = metadata["tokenizer"]
         if not isinstance(stored, dict) or stored.get("kind") not in KINDS:
-            raise CheckpointError(f"{path} holds no tokenizer, so it is not a language model: give "
-                                  f"the {FILE} that `train language-model` made")
+            raise CheckpointError(f"{path} holds no tokenizer of the kinds "
+                                  f"{' and '.join(KINDS)}: train the model again")
         return cls(DecoderOnly.load(path), KINDS[stored["kind"]].from_dict(stored))

@@ -86,6 +86,26 @@ def load_arrays(path):
     return arrays, metadata
 
 
+def open_trained(path, file, kind, *, words, keys):
+    """(path of the file, its metadata) of a model that `train` made.
+
+    path: the file, or the folder that it was written to, as `file`. kind: "translator"; words: what
+    its metadata must hold, under keys, beside the configuration.
+    Raises FileNotFoundError when there is none, CheckpointError when it is something else.
+    """
+    path = Path(path)
+    path = path / file if path.is_dir() else path
+    task = kind.replace(" ", "-")
+    if not path.exists():
+        raise FileNotFoundError(f"there is no {kind} at {path}: make one with `train {task}`, or "
+                                f"say with --model where one is")
+    _, metadata = load_arrays(path)
+    if not set(keys) <= metadata.keys():
+        raise CheckpointError(f"{path} holds no {words}, so it is not a {kind}: give the {file} "
+                              f"that `train {task}` made")
+    return path, metadata
+
+
 def take_tree(path, arrays, prefix, template):
     """The tree stored under prefix ("params" takes "params.encoder.0..."), built like template.
 
