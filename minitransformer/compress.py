@@ -24,7 +24,8 @@ def quantize(w, *, bits=8):
 
     w (D, E) -> Quantized, the scale in w's dtype. Each column has its own step, so that
     x w = (x codes) * scale needs no other weights than the codes. No entry is off by more than
-    half a step [quantize.error]. A column of zeros gets the scale 1.
+    half a step [quantize.codes]; an entry of x w by about scale / sqrt(12) times the length of x's
+    row [quantize.error]. A column of zeros gets the scale 1.
     Raises ValueError for bits outside 2 .. 8, and for weights that are not finite.
     """
     expect_shape("w", w, "D E")
@@ -85,8 +86,8 @@ def rank_within(shape, share):
 def silence_heads(params, heads, *, n_heads):
     """One attention layer's tree with zeros in these heads' rows of the output projection.
 
-    out = sum over heads of head_h wo_h + bo, where wo_h are K rows of wo: with zeros there, the
-    head is computed and not heard. params: a tree of multi_head_attention_init.
+    out = sum over heads of head_h wo_h + bo, where wo_h are K rows of wo [prune.sum]: with zeros
+    there, the head is computed and not heard. params: a tree of multi_head_attention_init.
     Raises ValueError for a head outside 0 .. n_heads - 1.
     """
     rows = _columns_of(params, heads, n_heads)

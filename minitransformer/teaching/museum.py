@@ -14,6 +14,7 @@ import numpy as np
 from minitransformer.gradient_check import check_gradients
 from minitransformer.teaching import exhibits
 from minitransformer.teaching.decoding_checks import DECODING_CHECKS
+from minitransformer.teaching.price_checks import PRICE_CHECKS
 from minitransformer.teaching.source import code_of
 from minitransformer.teaching.text_checks import TEXT_CHECKS
 from minitransformer.teaching.tile_checks import TILE_CHECKS
@@ -231,6 +232,7 @@ CHECKS = {
     **DECODING_CHECKS,
     **TEXT_CHECKS,
     **TILE_CHECKS,
+    **PRICE_CHECKS,
 }
 
 

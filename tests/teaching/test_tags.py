@@ -20,7 +20,7 @@ import minitransformer
 PACKAGE = Path(minitransformer.__file__).parent
 LESSONS = PACKAGE.parent / "lessons"
 FOLDERS = ("functional", "variants", "layers", "models")
-DECODING = ("decoding.py", "sampling.py", "kv_cache.py")
+SINGLE_FILES = ("decoding.py", "sampling.py", "kv_cache.py", "compress.py")
 
 LESSON_OF = {  # the one place that says which lesson derives which pair
     "linear": "01",
@@ -37,6 +37,7 @@ LESSON_OF = {  # the one place that says which lesson derives which pair
     "gelu": "14", "gelu_tanh": "14", "silu": "14", "swiglu": "14", "rotary": "14",
     "mean_pooling": "15",
     "blockwise_attention": "21",
+    "quantize": "22", "svd": "22", "prune": "22",
 }
 CITATION = re.compile(r"\[([a-z_]+\.[a-z_]+)\]")
 TAG = re.compile(r"\\tag\{([^}]*)\}")
@@ -60,7 +61,7 @@ def lesson_tags():
     return tags
 
 
-FILES = [*(PACKAGE / name for name in DECODING),
+FILES = [*(PACKAGE / name for name in SINGLE_FILES),
          *(path for folder in FOLDERS for path in sorted((PACKAGE / folder).glob("*.py")))]
 SOURCE = {tag for path in FILES for tag in cited(path.read_text(encoding="utf-8"))}
 TAGS = lesson_tags()
