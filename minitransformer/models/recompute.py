@@ -1,7 +1,7 @@
 """Recomputing: a block keeps only what went into it, and makes its cache again when asked.
 
 A block's cache is some 30 arrays as large as its input, and all blocks' caches live until backward
-has passed them. With recompute=True only the inputs do, and one cache at a time: memory for the
+is done. With recompute=True only the inputs do, and one cache at a time: memory for the
 time of a second forward. Dropout draws the same mask again, since its generator is made from
 numbers (functional.dropout_rng), so the gradients are the same to the bit.
 Source: Chen et al. 2016, with a block as the piece that is kept.

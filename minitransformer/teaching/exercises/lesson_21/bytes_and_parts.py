@@ -56,6 +56,21 @@ def merge_with_growth(one, two):
     return h, t1 * grow1 + t2 * grow2, r1 * grow1 + r2 * grow2
 
 
+def merge_into_the_first(one, two):
+    return merge_into_the_second(two, one)
+
+
+def merge_by_one_maximum(one, two):
+    (h1, t1, r1), (h2, t2, r2) = one, two
+    s1, s2 = (np.exp(h - max(h1.max(), h2.max())) for h in (h1, h2))
+    return np.maximum(h1, h2), t1 * s1 + t2 * s2, r1 * s1 + r2 * s2
+
+
+def merge_and_divide(one, two):
+    highest, total, row = my_merge(one, two)
+    return highest, total, row / np.where(total == 0, 1, total)
+
+
 def merge_into_the_second(one, two):
     (h1, t1, r1), (h2, t2, r2) = one, two
     with np.errstate(invalid="ignore"):
@@ -88,8 +103,8 @@ def merge_cases(rng):
 
 ITEMS = (
     Prediction(
-        "21.1", "The article's model takes one training step on one pair of texts, 5120 tokens "
-        "each, plain attention, float32, Adam: how many GiB does it hold at its peak?",
+        "21.1", "The article's model, one step on a pair of texts of 5120 tokens, plain attention: "
+        "GiB at its peak?",
         answer=20.2,
         because="Sixteen of the twenty are caches, and fourteen of these are weights of attention: "
                 "18 arrays of 8 x 5120 x 5120 numbers. All parameters, gradients and moments "
@@ -113,6 +128,15 @@ ITEMS = (
                     "What ReLU keeps is missing: B T F truth values."),
             Mistake(bytes_mistake(lambda B, T, D, F, H: -8 * B * T),
                     "The two standard deviations, one number a token each, are missing."),
+            Mistake(bytes_mistake(lambda B, T, D, F, H: -4 * B * T),
+                    "There are two standard deviations a token, one for each layer norm."),
+            Mistake(lambda B, T, D, F, H: my_block_bytes(1, T, D, F, H),
+                    "The factor B is missing. In the list it is 1; of B texts every array is B "
+                    "times as large."),
+            Mistake(bytes_mistake(lambda B, T, D, F, H: 4 * B * T * D),
+                    "One array of B T D numbers too many: there are ten. The block's own input is "
+                    "not kept: layer norm's backward asks for normalized, and a skip path only "
+                    "adds."),
             Mistake(bytes_mistake(lambda B, T, D, F, H: 4 * B * T * T * (1 - H)),
                     "Every head has weights of its own: the factor H is missing."),
             Mistake(bytes_mistake(lambda B, T, D, F, H: 8 * B * T * D),
@@ -149,6 +173,16 @@ ITEMS = (
             Mistake(merge_into_the_second,
                     "Here only the first part changes. Where the first holds the higher score, it "
                     "is the second that has to shrink."),
+            Mistake(merge_mistake(total=lambda t1, t2, s1, s2: t1 * s1 + t2,
+                                  row=lambda r1, r2, s1, s2: r1 * s1 + r2),
+                    "The second part was not shrunk. Unlike a new tile, it is measured against a "
+                    "maximum of its own, which may be the lower one."),
+            Mistake(merge_into_the_first,
+                    "Here only the second part changes. Where the second holds the higher score, "
+                    "it is the first that has to shrink."),
+            Mistake(merge_by_one_maximum,
+                    "One maximum was taken for all queries. Each row has its own: compare entry by "
+                    "entry, with np.maximum."),
             Mistake(merge_with_growth,
                     "The exponent has the wrong sign: exp(old - new) is at most 1."),
             Mistake(merge_without_care,
@@ -158,6 +192,13 @@ ITEMS = (
                     "The new maximum is the larger of the two."),
             Mistake(merge_mistake(highest=lambda h1, h2: h1 + h2),
                     "The maximum of all is the larger of the two, not their sum."),
+            Mistake(merge_and_divide,
+                    "row was divided by total. A part that may yet be merged again keeps its sums: "
+                    "the division comes at the very end."),
+            Mistake(merge_mistake(highest=lambda h1, h2: np.where(
+                        np.isneginf(np.maximum(h1, h2)), 0, np.maximum(h1, h2))),
+                    "The 0 is for the exponent alone. A part that has seen no key goes on with "
+                    "highest = -inf."),
             Mistake(merge_mistake(row=lambda r1, r2, s1, s2: (r1 * s1 + r2 * s2) / 2),
                     "The rows are sums: add them. The division by total comes at the very end."),
         ),

@@ -151,8 +151,8 @@ ITEMS = (
                     "Each tile was divided by its own sum. Divide once, at the end, by the sum "
                     "over all tiles."),
             Mistake(row_mistake(first=0.0),
-                    "The maximum started at 0. Where all scores lie far below, every exponential "
-                    "is rounded to 0. Start at -inf."),
+                    "There is no maximum, or it started at 0. Where all scores lie far below, "
+                    "every exponential is rounded to 0. Start at -inf."),
             Mistake(row_mistake(scale=1.0), "The scores are not divided by sqrt(K)."),
             Mistake(row_mistake(whole=True),
                     "The last tile may be smaller than the others: its keys were left out."),
@@ -162,6 +162,8 @@ ITEMS = (
                     "log(total) + highest is the logarithm of the true denominator."),
             Mistake(row_mistake(log_total=lambda highest, total: highest + total),
                     "The logarithm of total is missing."),
+            Mistake(row_mistake(log_total=lambda highest, total: total),
+                    "This is total. log_total is highest + np.log(total)."),
         ),
         hints=("Before the loop: highest = -np.inf, total = 0, row = np.zeros(len(q)).",
                "In a tile: scores, the new highest, shrink = exp(before - highest); then total and "
@@ -212,8 +214,8 @@ ITEMS = (
                "dv = probs.T @ dout, dk = dscores.T @ q / sqrt(K), dq = dscores @ k / sqrt(K)."),
     ),
     Prediction(
-        "21.6", "Plain attention, one layer of length 5120 (8 heads, width 512, causal), holds "
-        "3271 MiB at its peak. How many MiB with tiles?",
+        "21.6", "Plain attention, one layer of length 5120, holds 3271 MiB at its peak. How many "
+        "with tiles?",
         answer=144,
         because="Fourteen arrays as large as x, of 10 MiB each, and the gradients of four "
                 "projections, 1 MiB each. The tiles themselves take about one.",
