@@ -1,21 +1,24 @@
 """Masked words: a text with holes, and the words that belong there."""
 
+import re
 from collections import Counter
 
 import numpy as np
 
 from minitransformer.data.labelled import LabelledBatch
-from minitransformer.data.tokenizers import END, WORD, WordTokenizer
+from minitransformer.data.tokenizers import END, WordTokenizer
 
+WORD = re.compile(r"[a-z]+|[.,]")  # of prose; all other marks and all numbers are left out
 MASK, RARE = "[mask]", "[rare]"  # a hole, and any word that the vocabulary lacks: no text has them
 MASK_ID, RARE_ID = END + 1, END + 2
 SHARE, MASKED, OTHER = 0.15, 0.8, 0.1  # of all words; of those, shown as a hole, as another word
 
 
 def common_words(text, size):
-    """A WordTokenizer of MASK, RARE and the `size` most frequent words and marks of the text.
+    """A WordTokenizer of MASK, RARE and the `size` most frequent words of the text.
 
-    The text counts in lower case. Raises ValueError when it has no words.
+    The text counts in lower case, and a full stop or comma is a word. Raises ValueError when it has
+    no words.
     """
     counts = Counter(WORD.findall(text.lower()))
     if not counts:
