@@ -77,6 +77,16 @@ ITEMS = (
                     "There are L blocks on either side."),
             Mistake(step_mistake(out_layers=True),
                     "The projection to the vocabulary comes once, after all blocks."),
+            Mistake(lambda B, S, T, D, F, V, L: my_step_operations(B, S, T, D, F, 0, L),
+                    "The projection to the vocabulary is missing: B T rows, each D numbers to V."),
+            Mistake(lambda B, S, T, D, F, V, L:
+                    my_step_operations(B, S, T, D, F, V, L) - 6 * L * B * T * T * D,
+                    "All T x T scores are computed here, those of the future too: the mask comes "
+                    "after the product, and saves none of it."),
+            Mistake(lambda B, S, T, D, F, V, L:
+                    my_step_operations(B, S, T, D, F, V, L) - 12 * (L - 1) * B * S * D * D,
+                    "Each decoder block makes keys and values of the memory with matrices of its "
+                    "own: L times, not once."),
             Mistake(step_mistake(cross_projections=0, memory=0),
                     "The decoder's cross-attention has four projections of its own: q and out for "
                     "B T rows, k and v for B S."),

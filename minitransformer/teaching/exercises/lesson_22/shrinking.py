@@ -45,6 +45,11 @@ def quantize_mistake(*, highest=lambda w: np.max(np.abs(w), axis=0), top=127, tu
     return quantize
 
 
+def a_step_for_each_row(w):
+    codes, scale = my_quantize(w.T)
+    return codes.T, scale
+
+
 def low_rank_cases(rng):
     for D, E, rank in ((6, 9, 2), (8, 5, 3)):
         yield call(rng.normal(size=(D, E)) @ np.diag(np.linspace(0.3, 2, E)), rank)
@@ -87,6 +92,9 @@ ITEMS = (
                     "Round to the nearest whole number, not down."),
             Mistake(quantize_mistake(highest=lambda w: np.full(w.shape[1], np.max(np.abs(w)))),
                     "This is one scale for the whole matrix: each column has its own."),
+            Mistake(a_step_for_each_row,
+                    "This is one step for each row: a column is w[:, e], so its maximum is taken "
+                    "over axis 0."),
             Mistake(quantize_mistake(highest=lambda w: np.max(w, axis=0)),
                     "The largest weight may lie below zero: take the largest absolute value."),
             Mistake(quantize_mistake(top=128),
