@@ -119,7 +119,7 @@ def decoder_only_backward(dlogits, cache):
     dembedding = token_embedding_backward(dx, cache.embedding)
     dparams = {"embedding": dembedding, "blocks": dblocks, "norm": dnorm}
     if cache.tied:
-        dembedding["table"] = dembedding["table"] + doutput["w"].T            # (V, D)
+        dembedding["table"] = dembedding["table"] + doutput["w"].T  # (V, D) [decoder_only.dtable]
         return dparams
     return {**dparams, "output": doutput}
 

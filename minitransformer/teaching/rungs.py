@@ -13,6 +13,7 @@ from minitransformer.functional import (
     linear_forward,
     log_softmax_forward,
 )
+from minitransformer.language_model import LanguageModel, make_tokenizer, make_trainer
 from minitransformer.teaching.causal_blocks import (
     BlockConfig,
     causal_blocks_backward,
@@ -160,6 +161,18 @@ def recipe(split, *, seed, runs, **config):
     return np.mean(bits)
 
 
+def language_model(split, *, seed, runs, vocab_size, model, training):
+    """The model of `train language-model`, on tokens of byte pairs: a mean of runs."""
+    bits = []
+    for run in range(runs):
+        tokenizer = make_tokenizer(split, kind="byte pairs", vocab_size=vocab_size)
+        writer = LanguageModel.untrained(tokenizer, seed=seed + run, **model)
+        trainer = make_trainer(writer, split, **training, seed=seed + run, print_every=0)
+        trainer.train(training["steps"])
+        bits.append(writer.bits_per_character(split.test))
+    return np.mean(bits)
+
+
 RUNGS = [
     Rung("unigram", "02", unigram, {}),
     Rung("bigram", "02", bigram, {"lr": 30.0, "steps": 3000, "batch_size": 1000, "runs": 5}),
@@ -181,6 +194,13 @@ RUNGS = [
                                   "block": 64, "batch": 32, "steps": 5000, "peak": 0.01,
                                   "warmup": 250, "weight_decay": 0.1, "dropout": 0.05,
                                   "clip_norm": 1.0, "runs": 3}),
+    Rung("language model", "12", language_model, {
+        "vocab_size": 1024,
+        "model": {"d_model": 128, "n_heads": 4, "n_layers": 4, "d_ff": 512, "max_seq_len": 128,
+                  "dropout": 0.1},
+        "training": {"steps": 1000, "batch_size": 8, "peak": 0.003, "warmup": 50,
+                     "weight_decay": 0.1, "clip_norm": 1.0},
+        "runs": 1}),
     Rung("rms norm", "13", blocks, {"n_layers": 2, "n_heads": 4, "d_ff": 256, "d_model": 64,
                                     "block": 64, "batch": 32, "steps": 2000, "lr": 0.006,
                                     "runs": 3, "change": {"norm": "rms"}}),

@@ -33,6 +33,7 @@ LESSON_OF = {  # the one place that says which lesson derives which pair
     "encoder_block": "07",
     "decoder_block": "08", "decoder": "08", "tied_embeddings": "08", "encoder_decoder": "08",
     "beam": "11", "sampling": "11", "kv_cache": "11",
+    "decoder_only": "12", "language_model": "12",
     "rms_norm": "13", "batch_norm": "13",
     "gelu": "14", "gelu_tanh": "14", "silu": "14", "swiglu": "14", "rotary": "14",
     "mean_pooling": "15",
