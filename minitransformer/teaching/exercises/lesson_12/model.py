@@ -90,8 +90,9 @@ ITEMS = (
         "12.4", "a window, and its targets", 5, my_window,
         mistakes=(
             Mistake(lambda ids, start, length: (ids[start:start + length],) * 2,
-                    "tgt is the window itself, so tgt[t] is the very token that is to be guessed "
-                    "at t. In front of it stands START, and everything moves by one place."),
+                    "tgt is the window as it stands, but these are the targets: tgt[t] would be "
+                    "the very token that is to be guessed at t. In front of tgt stands START, and "
+                    "everything moves by one place."),
             Mistake(lambda ids, start, length: (np.append(ids[start + 1:start + length], 0),
                                                 ids[start:start + length]),
                     "tgt is shifted the other way: at t the model would read what comes after "
@@ -99,6 +100,9 @@ ITEMS = (
             Mistake(lambda ids, start, length: (ids[start - 1:start + length - 1],
                                                 ids[start:start + length]),
                     "In front of the window stands START, not the id before it in the text."),
+            Mistake(lambda ids, start, length: (np.append(START, ids[start:length][:-1]),
+                                                ids[start:length]),
+                    "The window has `length` ids: it ends at start + length, not at length."),
             Mistake(lambda ids, start, length: (np.append(START, ids[start:start + length]),
                                                 ids[start:start + length]),
                     "tgt is one longer than targets: its last id would only be needed to guess "
@@ -129,6 +133,10 @@ ITEMS = (
                     "Gradients of several uses are added up. Nothing is averaged."),
             Mistake(tied_mistake(lambda lookup, output: output - lookup),
                     "Both uses have a plus."),
+            Mistake(lambda dlogits, cache: embedding_backward(cache.x, cache.lookup)
+                    + np.einsum("btv,btd->vd", dlogits, cache.x),
+                    "What goes back to the rows that were read is dx = dlogits @ table, the "
+                    "gradient of x, and not x."),
             Mistake(tied_only_rows_read,
                     "A row that nobody looked up has a gradient as well: every token's row is used "
                     "at the output, in every logit of its column."),
@@ -156,6 +164,10 @@ ITEMS = (
         mistakes=(
             Mistake(bits_mistake(lambda total, tokens, text: -total / math.log(2) / tokens),
                     "These are bits per token. Divide by the number of characters."),
+            Mistake(bits_mistake(lambda total, tokens, text: -total / tokens / math.log(2)
+                                 / len(text)),
+                    "You divide by the tokens and by the characters. Take the sum over the "
+                    "tokens, not their mean."),
             Mistake(bits_mistake(lambda total, tokens, text: -total / math.log(2)
                                  / len(text.encode())),
                     "These are bits per byte: ö has two bytes and is one character."),

@@ -30,9 +30,24 @@ def best_pair_mistake(*, weigh=lambda count: count, key=lambda n, pair: (-n, pai
     return best_pair
 
 
+def sorted_pair(pair):
+    return tuple(sorted(pair))
+
+
 def best_pair_across(pieces):
     row = [i for ids, count in pieces for _ in range(count) for i in ids]
     counts = Counter(zip(row, row[1:]))
+    return min(counts, key=lambda pair: (-counts[pair], pair))
+
+
+def best_pair_without_overlap(pieces):
+    counts = Counter()
+    for ids, count in pieces:
+        before = None
+        for pair in zip(ids, ids[1:]):
+            before = None if pair == before else pair
+            if before:
+                counts[pair] += count
     return min(counts, key=lambda pair: (-counts[pair], pair))
 
 
@@ -46,6 +61,8 @@ def counted_pieces(rng):
     yield named(([11, 0, 1], 5), ([12, 0, 1], 5), ([2, 3, 6], 2), ([7, 2, 3], 3), ([2, 3], 1),
                 ([4, 8, 5], 8), ([9, 10], 1), ([13], 20))
     yield named(([0, 1, 0, 1], 3), ([3, 4], 5), ([2, 0], 1))
+    yield named(([0, 0, 0, 0], 2), ([0, 0, 0, 0], 2), ([5, 1, 2], 2), ([6, 1, 2, 7, 1, 2], 4),
+                ([3, 4], 9), ([10, 11], 8), ([11, 10], 8))
     a, b, c = sorted(names[:3])
     yield call([([b, a], 4), ([c, a], 4), ([a, c], 4), ([c, c], 3)])  # a tie of three
 
@@ -78,6 +95,16 @@ def merge_keeping_the_second(ids, pair, joined):
     merged = []
     for i in range(len(ids)):
         merged.append(joined if (ids[i], *ids[i + 1:i + 2]) == pair else ids[i])
+    return np.array(merged)
+
+
+def merge_overlapping(ids, pair, joined):
+    merged = []
+    for i in range(len(ids)):
+        if tuple(ids[i:i + 2]) == pair:
+            merged.append(joined)
+        elif i == 0 or tuple(ids[i - 1:i + 1]) != pair:
+            merged.append(ids[i])
     return np.array(merged)
 
 
@@ -131,6 +158,11 @@ ITEMS = (
                     "Pairs overlap: in [1, 2, 3] there are (1, 2) and (2, 3)."),
             Mistake(best_pair_mistake(pairs=lambda ids: set(zip(ids, ids[1:]))),
                     "A pair that stands twice in a piece counts twice."),
+            Mistake(best_pair_mistake(pairs=lambda ids: map(sorted_pair, zip(ids, ids[1:]))),
+                    "(a, b) and (b, a) are two pairs: do not count them together."),
+            Mistake(best_pair_without_overlap,
+                    "In a row of three equal ids there are two pairs of neighbours, and both "
+                    "count, although they overlap."),
             Mistake(best_pair_across,
                     "You count pairs across the border of two pieces. Count inside each piece."),
         ),
@@ -152,6 +184,9 @@ ITEMS = (
             Mistake(merge_from_the_right,
                     "You go from the right. In a row of three equal ids the first two are to be "
                     "merged: go from the left."),
+            Mistake(merge_overlapping,
+                    "In a row of three equal ids you merge the middle one twice: an id that is "
+                    "merged is used up."),
             Mistake(merge_either_order, "(b, a) is not the pair (a, b): the order counts."),
             Mistake(merge_dropping_the_last,
                     "The last id is lost where no pair ends there: the loop has to reach it."),
