@@ -161,5 +161,4 @@ def _expect_options(mask, score_bias, block_size, shape, G):
             raise TypeError("mask must be boolean (True = may attend), got "
                             f"{np.asarray(mask).dtype}")
         expect_broadcastable("mask", mask, "B H T S", shape)
-    if score_bias is not None and not callable(score_bias):
-        expect_broadcastable("score_bias", score_bias, "B H T S", shape)
+    expect_broadcastable("score_bias", score_bias, "B H T S", shape)  # a function has shape ()

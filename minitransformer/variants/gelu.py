@@ -40,15 +40,14 @@ def erf(x):
 def _erf(x):
     sign = np.copysign(x.real.dtype.type(1), x.real)            # (N,)
     x = sign * x                                                # (N,) erf(-x) = -erf(x)
-    outside = x.real >= REACH                                   # (N,) not for nan
-    x[outside] = REACH                                          # (N,)
+    x[x.real > REACH] = REACH                                   # (N,) erf is 1 from there on
     u, stretch = 0.5 * x, 4 / (1 - NEAREST)                     # (N,)
     u += 1                                                      # (N,) 1 / t
     np.divide(stretch, u, out=u)                                # (N,)
     u -= stretch * NEAREST + 2                                  # (N,) twice the series' variable
-    first, *middle, last = TAIL_COEFFICIENTS[:TERMS[x.real.itemsize]]
-    later, latest, spare = np.full_like(u, last), np.zeros_like(u), np.empty_like(u)
-    for c in reversed(middle):                                  # Clenshaw's recurrence
+    first, *others = TAIL_COEFFICIENTS[:TERMS[x.real.itemsize]]
+    later, latest, spare = np.zeros_like(u), np.zeros_like(u), np.empty_like(u)
+    for c in reversed(others):                                  # Clenshaw's recurrence
         np.multiply(u, later, out=spare)                        # (N,)
         spare -= latest                                         # (N,)
         spare += c                                              # (N,)
@@ -62,7 +61,6 @@ def _erf(x):
     np.exp(x, out=x)                                            # (N,) exp(-x^2)
     x *= u                                                      # (N,)
     np.subtract(1, x, out=x)                                    # (N,)
-    x[outside] = 1                                              # (N,)
     x *= sign                                                   # (N,)
     return x
 

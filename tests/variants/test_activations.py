@@ -12,7 +12,7 @@ from minitransformer.variants import (
     swiglu_backward,
     swiglu_forward,
 )
-from minitransformer.variants.gelu import erf
+from minitransformer.variants.gelu import PIECE, erf
 
 X = np.linspace(-8, 8, 4001)
 
@@ -22,6 +22,20 @@ def test_erf_is_exact():
     assert np.max(np.abs(erf(X) - expected)) < 1e-14
     slope = erf(X + 1e-30j).imag / 1e-30
     assert np.max(np.abs(slope - 2 / math.sqrt(math.pi) * np.exp(-X * X))) < 1e-12
+
+
+def test_erf_of_many_numbers_is_that_of_each():
+    x = np.linspace(-4, 4, 2 * PIECE + 4003).reshape(-1, 25)
+    found, alone = erf(x), erf(x[:3])
+    assert found.shape == x.shape and np.array_equal(found[:3], alone)
+    for row in (-1, len(x) // 2):
+        np.testing.assert_allclose(found[row], [math.erf(v) for v in x[row]], rtol=0, atol=1e-14)
+    assert erf(x[:0]).shape == (0, 25)
+
+
+def test_erf_in_float32_is_as_exact_as_its_numbers():
+    x = X.astype(np.float32)
+    assert np.max(np.abs(erf(x) - [math.erf(v) for v in x])) < 5e-7
 
 
 def test_erf_at_the_ends():

@@ -12,6 +12,7 @@ from minitransformer.variants import (
 from minitransformer.variants.attention_by_length import (
     PLAIN_UP_TO, attention_by_length_backward, attention_by_length_forward,
     plain_attention_forward)
+from minitransformer.variants.blockwise_attention import Tiles
 
 B, H, G, T, S, K = 2, 6, 3, 5, 8, 4
 RNG = np.random.default_rng(0)
@@ -130,6 +131,7 @@ def test_memory_grows_with_the_length_not_with_its_square():
     ({"v": V[:, :, :3]}, ValueError, "v has shape"),
     ({"k": KEYS[:, :, :0], "v": V[:, :, :0]}, ValueError, r"no keys \(S = 0\)"),
     ({"q": Q[:, :5]}, ValueError, "5 query heads cannot share 3 key/value heads"),
+    ({"k": KEYS[:, :0], "v": V[:, :0]}, ValueError, "6 query heads cannot share 0 key/value heads"),
     ({"mask": np.ones((T, S))}, TypeError, "mask must be boolean"),
     ({"mask": np.ones((T, S + 1), bool)}, ValueError, "mask has shape"),
     ({"score_bias": np.ones((H, T + 1, S))}, ValueError, "score_bias has shape"),
@@ -144,7 +146,8 @@ def test_refusals(changes, error, words):
 @pytest.mark.parametrize("length", [PLAIN_UP_TO, PLAIN_UP_TO + 1])
 def test_by_length_it_is_one_or_the_other(length):
     rng = np.random.default_rng(3)
-    q, k, v, dout = rng.normal(size=(4, 1, 2, length, 2))
+    q, k, v, dout = rng.normal(size=(4, 3, 2, length, 2))
+    dout.setflags(write=False)
 
     def bias(t, t_end, s, s_end):
         return alibi_bias(2, length, length, slice(t, t_end), slice(s, s_end))
@@ -154,6 +157,13 @@ def test_by_length_it_is_one_or_the_other(length):
     plain, plain_cache = plain_attention_forward(q, k, v, causal=True, score_bias=bias)
     agree([out], [plain])
     agree(attention_by_length_backward(dout, cache), attention_backward(dout, plain_cache), 1e-12)
+
+
+def test_tiles_in_which_all_keys_lie_ahead_are_left_out():
+    tiles = Tiles((1, 1, 6, 8), 3, None, True, None)     # query t sees the keys up to t + 2
+    assert tiles.keys(slice(0, 3)) == [slice(0, 3), slice(3, 5)]
+    assert tiles.keys(slice(3, 6)) == [slice(0, 3), slice(3, 6), slice(6, 8)]
+    assert len(tiles._replace(causal=False).keys(slice(0, 3))) == 3
 
 
 def test_a_part_of_alibi():
