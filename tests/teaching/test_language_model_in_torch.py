@@ -1,4 +1,4 @@
-"""PyTorch's language model has the package's logits, loss and gradients, and trains the same way."""
+"""PyTorch's language model has the logits, loss and gradients of ours, and trains the same way."""
 
 import functools
 
