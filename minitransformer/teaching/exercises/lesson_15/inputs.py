@@ -21,6 +21,13 @@ def patches_mistake(order):
     return patches
 
 
+def patches_split_the_other_way(image, size):
+    """my_patches with (size, R) and (size, C) where (R, size) and (C, size) belong."""
+    rows, columns = image.shape
+    grid = image.reshape(size, rows // size, size, columns // size)
+    return grid.transpose(0, 2, 1, 3).reshape(-1, size * size)
+
+
 def patches_that_overlap(image, size):
     """Patches cut out one by one, each a point further instead of a patch further."""
     return np.array([image[i:i + size, j:j + size].ravel()
@@ -59,6 +66,9 @@ ITEMS = (
                     "upper row, from left to right: R before C."),
             Mistake(patches_that_overlap,
                     "Patch (i, j) begins at the point (size * i, size * j), not at (i, j)."),
+            Mistake(patches_split_the_other_way,
+                    "Rows split into (R, size), not (size, R), and columns likewise: the second "
+                    "of the two axes runs through neighbours, and a patch has size of them."),
             Mistake(patches_mistake((0, 2, 3, 1)),
                     "Inside each patch rows and columns are exchanged."),
             Mistake(patches_mistake((1, 3, 0, 2)),

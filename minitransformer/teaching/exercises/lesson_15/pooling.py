@@ -54,6 +54,8 @@ ITEMS = (
             Mistake(lambda: np.tile([6.0, -3.0], (4, 1)),
                     "This would be the gradient of a sum over all tokens. The mean has the factor "
                     "1/3, and the padding has no part in it."),
+            Mistake(lambda: np.array([[2.0, -1.0], [2.0, -1.0], [2.0, -1.0], [0.0, 0.0]]),
+                    "The share is right, but here the third token is the padding, not the last."),
             Mistake(lambda: np.array([2.0, -1.0]),
                     "This is the share of one real token. dx has a row for each of the four "
                     "tokens."),
