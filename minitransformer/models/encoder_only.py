@@ -17,7 +17,7 @@ from minitransformer.models.feature_embedding import (
 from minitransformer.models.model import Model
 from minitransformer.models.recompute import block_forward, whole
 from minitransformer.models.norm_state import state_after, state_init, with_state
-from minitransformer.shapes import expect_ids, expect_shape
+from minitransformer.shapes import expect_shape
 from minitransformer.tree import tree_items
 
 
@@ -118,7 +118,6 @@ def encoder_only_forward(params, features=None, *, ids=None, mask=None, config, 
     block_mask = mask[:, None, None, :]                                       # (B, 1, 1, T)
     norm, _ = norms_around(config, mask=block_mask, training=dropout_seed is not None)
     if from_ids:
-        expect_ids("ids", ids, config.vocab_size)
         x, embedding_cache = token_embedding_forward(
             params["embedding"], ids=ids, config=config, dropout_key=dropout_key)  # (B, T, D)
     else:
@@ -157,7 +156,7 @@ def encoder_only_backward(dlogits, cache):
     dparams = {"embedding": dembedding, "blocks": dblocks, "norm": dnorm}
     if cache.tied:
         dembedding["table"] = dembedding["table"] + doutput["w"].T            # (V, D)
-        return dparams, dfeatures
+        return dparams, None  # tied to a table, so ids went in
     return {**dparams, "output": doutput}, dfeatures
 
 

@@ -46,7 +46,7 @@ def _erf(x):
     np.divide(stretch, u, out=u)                                # (N,)
     u -= stretch * NEAREST + 2                                  # (N,) twice the series' variable
     first, *others = TAIL_COEFFICIENTS[:TERMS[x.real.itemsize]]
-    later, latest, spare = np.zeros_like(u), np.zeros_like(u), np.empty_like(u)
+    later, latest, spare = (np.zeros_like(u) for _ in range(3))
     for c in reversed(others):                                  # Clenshaw's recurrence
         np.multiply(u, later, out=spare)                        # (N,)
         spare -= latest                                         # (N,)

@@ -42,6 +42,8 @@ INFINITE = np.where(np.arange(72).reshape(3, 6, 4) == 71, -np.inf, FEATURES)
     ("features", {}, ValueError, "got neither features nor ids, but this model reads features"),
     ("features", {"features": FEATURES, "ids": IDS}, ValueError, "got features and ids, but"),
     ("features", {"features": FEATURES, "mask": REAL * 1}, TypeError, "mask must be boolean"),
+    ("features", {"features": FEATURES, "mask": REAL[:, :1]}, ValueError, "mask has shape"),
+    ("features", {"features": FEATURES[0, 0]}, ValueError, "features has shape"),
     ("features", {"features": FEATURES, "mask": REAL[:1]}, ValueError, r"mask has shape \(1, 6\)"),
     ("features", {"features": FEATURES, "mask": REAL[:, :1]}, ValueError, r"shape \(3, 1\)"),
     ("ids", {"features": FEATURES}, ValueError, "got features, but this model reads ids"),
