@@ -133,7 +133,7 @@ def _box(ax, lesson, colour, says_needs):
     ax.text(left, top - 0.36 - 0.14 * title.count("\n") - 0.15, words, color=GREY, fontsize=8,
             va="top", linespacing=1.1, zorder=4)
     if says_needs:
-        ax.text(left, top - BOX_HEIGHT + 0.07, f"needs {', '.join(lesson.needs)}", color=colour,
+        ax.text(left, top - BOX_HEIGHT + 0.07, f"needs {' '.join(lesson.needs)}", color=colour,
                 fontsize=7.5, va="bottom", zorder=4)
 
 

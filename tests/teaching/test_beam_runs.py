@@ -60,7 +60,8 @@ def test_rows_and_steps_are_counted(half_trained):
 
 def test_the_file_is_written_after_every_run(tmp_path):
     path = tmp_path / "beam.json"
-    beam_runs.measure(seeds=(0, 1), steps=(100,), path=path, pairs=FEW, searches=((1, 0.0), (2, 0.6)))
+    beam_runs.measure(seeds=(0, 1), steps=(100,), path=path, pairs=FEW,
+                      searches=((1, 0.0), (2, 0.6)))
     content = beam_runs.read_beam_runs(path)
     assert content == json.loads(path.read_text())
     assert [(run["seed"], run["steps"], run["numbers"]) for run in content["runs"]] == [
