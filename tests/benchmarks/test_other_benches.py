@@ -4,6 +4,7 @@ import bench_attention
 import bench_generation
 import bench_optimizer
 import bench_training_step
+import matplotlib
 import plot_cost
 import profile_training_step
 import pytest
@@ -43,7 +44,8 @@ def test_the_figure_of_costs(monkeypatch, tmp_path):
     assert [row[:2] for row in found["T"]] == [
         (8, "plain"), (8, "blockwise"), (16, "plain"), (16, "blockwise")]
     assert all(seconds > 0 and peak > 0 for rows in found.values() for *_, seconds, peak in rows)
-    plot_cost.draw(found, tmp_path / "cost.png")
+    with matplotlib.rc_context():  # the style stays in here
+        plot_cost.draw(found, tmp_path / "cost.png")
     assert (tmp_path / "cost.png").stat().st_size > 10_000
 
 
