@@ -146,6 +146,15 @@ def test_another_kind_of_model_is_not_loaded(tmp_path):
         EncoderDecoder.load(tmp_path / "model.npz")
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_model_is_loaded_in_the_type_that_it_was_saved_in(tmp_path, dtype):
+    model = DecoderOnly(DecoderOnlyConfig(10, **SIZES), dtype=dtype)
+    model.save(tmp_path / "model.npz")
+    for (name, x), (_, saved) in zip(tree_items(DecoderOnly.load(tmp_path / "model.npz").params),
+                                     tree_items(model.params), strict=True):
+        assert x.dtype == dtype and np.array_equal(x, saved), name
+
+
 @pytest.mark.parametrize("config", [{}, {"vocab_size": 10, "depth": 3}, {"vocab_size": -1}])
 def test_a_configuration_of_another_version_is_refused(tmp_path, config):
     save_arrays(tmp_path / "model.npz", {"params.x": np.ones(3)},
