@@ -130,7 +130,7 @@ def add_seed(parser):
 
 
 def tour(arguments):
-    """Prove every gradient, train a translator, show what it learned: two minutes."""
+    """Prove every gradient, train a translator, show what it learned: three minutes."""
     in_project("lessons")
     from minitransformer.tour import run_tour
 
