@@ -1,4 +1,4 @@
-"""The tour: two minutes in which everything is proved, a translator learns, and shows it."""
+"""The tour: three minutes in which everything is proved, a translator learns, and shows it."""
 
 import numpy as np
 
