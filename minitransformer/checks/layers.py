@@ -17,7 +17,9 @@ def block_config(**changes):
     """What the blocks read of a model's configuration."""
     base = {"d_model": D, "n_heads": H, "d_ff": F, "max_seq_len": 20, "dropout": 0.3,
             "norm": "layer", "norm_placement": "pre", "activation": "relu",
-            "positions": "sinusoidal", "n_kv_heads": None, "attention": "plain"}
+            "positions": "sinusoidal", "n_kv_heads": None, "attention": "plain", "norm_eps": 1e-5,
+            "rope_base": 10_000.0, "rope_interleaved": True, "bias": True,
+            "scale_embeddings": True}
     return SimpleNamespace(**{**base, **changes})
 
 
@@ -71,13 +73,16 @@ def cases(seed=0):
              {"n_heads": H, "mask": memory_mask}, KEY_BIAS),
         Case("multi_head_attention", "one key/value head, rotary", *heads,
              (attend(d_kv=D // H), normal(B, T, D), None),
-             {"n_heads": H, "causal": True, "positions": "rotary"}),
+             {"n_heads": H, "causal": True, "positions": POSITIONS["rotary"]}),
         Case("multi_head_attention", "alibi", *heads, (attend(), normal(B, T, D), None),
-             {"n_heads": H, "causal": True, "positions": "alibi"}, KEY_BIAS),
+             {"n_heads": H, "causal": True, "positions": POSITIONS["alibi"]}, KEY_BIAS),
         Case("multi_head_attention", "cross, blockwise, alibi", *heads,
              (attend(), normal(B, T, D), normal(B, S, D)),
-             {"n_heads": H, "mask": memory_mask, "positions": "alibi", "attention": "blockwise"},
+             {"n_heads": H, "mask": memory_mask, "positions": POSITIONS["alibi"],
+              "attention": "blockwise"},
              KEY_BIAS),
+        Case("token_embedding", "unscaled", *token, (table(),),
+             {"ids": ids, "config": block_config(scale_embeddings=False)}),
         *map(positioned, POSITIONS),
     ]
     for activation in ACTIVATIONS:
@@ -95,7 +100,10 @@ def cases(seed=0):
                 for norm, placement in (("layer", "pre"), ("layer", "post"), ("rms", "pre"),
                                         ("batch", "pre"), ("batch", "post"), ("none", "pre"))]
     variants += [("swiglu, alibi, one key/value head", {
-        "activation": "swiglu", "positions": "alibi", "n_kv_heads": 1})]
+        "activation": "swiglu", "positions": "alibi", "n_kv_heads": 1}),
+        ("rms norm, eps 0.1, rotary halves, base 100, no bias", {
+            "norm": "rms", "norm_eps": 0.1, "positions": "rotary", "rope_base": 100.0,
+            "rope_interleaved": False, "bias": False})]
     for what, changes in variants:
         config = block_config(**changes)
         params = randomize(rng, l.encoder_block_init(rng, config=config, dtype=np.float64))

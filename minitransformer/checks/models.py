@@ -5,6 +5,7 @@ import numpy as np
 from minitransformer import models
 from minitransformer.checks.case import Case, randomize
 from minitransformer.checks.layers import KEY_BIAS
+from minitransformer.layers.options import norms_around
 
 SRC = np.array([[3, 5, 4, 6, 3, 8, 9], [7, 3, 9, 0, 0, 0, 0]])      # (B, S), one row padded
 TGT = np.array([[1, 4, 3, 9, 10], [1, 8, 0, 0, 0]])                 # (B, T)
@@ -25,6 +26,8 @@ LANGUAGE_MODELS = {
     "llama": {"norm": "rms", "activation": "swiglu", "positions": "rotary", "n_kv_heads": 1,
               "tied_embeddings": "none"},
     "post-norm, alibi": {"norm_placement": "post", "positions": "alibi", "activation": "silu"},
+    "unscaled, no id is padding": {"scale_embeddings": False, "pad_id": -1, "bias": False,
+                                   "positions": "rotary", "rope_interleaved": False},
 }
 CLASSIFIERS = {  # an encoder alone; those with vocab_size read SRC, the others features
     "features, pooled": {"n_features": 4, "n_classes": 5, "n_layers": 2},
@@ -38,6 +41,8 @@ CLASSIFIERS = {  # an encoder alone; those with vocab_size read SRC, the others 
         "activation": "swiglu"},
     "ids, each token, tied output": {"vocab_size": 10, "pooling": "none", "n_layers": 2,
                                      "tied_embeddings": "output"},
+    "bert": {"vocab_size": 10, "n_classes": 5, "norm_placement": "post", "positions": "learned",
+             "scale_embeddings": False, "embedding_norm": True, "norm_eps": 1e-12},
     "ids, each token, own output, no norm": {"vocab_size": 10, "pooling": "none", "norm": "none"},
 }
 REAL = np.array([[True] * 7, [True, False, True, True, False, False, True]])     # (B, T)
@@ -96,4 +101,34 @@ def cases(seed=0):
     found.append(Case("feature_embedding", "training", models.feature_embedding_forward,
                       models.feature_embedding_backward, (params, rng.normal(size=(2, 7, 4))),
                       {"config": config, "dropout_key": (1, 2, 3)}))
+    return found + parts(rng)
+
+
+def parts(rng):
+    """The cases of what the models are made of: embedding, blocks, head."""
+    sizes = {"d_model": 6, "n_heads": 3, "d_ff": 8, "n_layers": 2, "max_seq_len": 12,
+             "dropout": 0.2, "norm_eps": 0.1}
+    read = models.encoder_embedding_forward, models.encoder_embedding_backward
+    score = models.head_forward, models.head_backward
+    x, mask = rng.normal(size=(2, 7, 6)), REAL[:, None, None, :]
+    found = []
+    for what, front in (("ids, normed", {"vocab_size": 10, "embedding_norm": True}),
+                        ("features", {"n_features": 4})):
+        config = models.EncoderOnlyConfig(n_classes=5, **front, **sizes)
+        params = randomize(rng, models.encoder_only_init(rng, config=config, dtype=np.float64))
+        inputs = {name: params[name] for name in ("embedding", "embedding_norm") if name in params}
+        options = {"mask": mask, "config": config, "dropout_seed": (1, 2)}
+        features = rng.normal(size=(2, 7, 4)) if "n_features" in front else None
+        options.update({"ids": SRC} if features is None else {})
+        found.append(Case("encoder_embedding", what, *read, (inputs, features), options))
+    found.append(Case("blocks", "two, causal", models.blocks_forward, models.blocks_backward,
+                      (params["blocks"], x), {"config": config, "mask": mask, "causal": True,
+                                              "dropout_seed": (1, 2)}, KEY_BIAS))
+    for what, pooling, tied in (("of the sequence", "mean", "none"),
+                                ("of each token, tied", "none", "output")):
+        config = models.EncoderOnlyConfig(vocab_size=10, tied_embeddings=tied, **sizes)
+        params = randomize(rng, models.head_init(rng, config=config, n_out=10, dtype=np.float64))
+        table = rng.normal(size=(10, 6)) if tied == "output" else None
+        found.append(Case("head", what, *score, (params, x, table), {
+            "norm": norms_around(config)[0], "pooling": pooling, "mask": REAL}))
     return found

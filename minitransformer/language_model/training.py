@@ -27,7 +27,8 @@ CONFIG = "config.json"
 SETTINGS = {  # what config.json holds
     "text": {"path": None, "sha256": None},  # None: the Python manual; the run's own text, to know
     "tokenizer": {"kind": "byte pairs", "vocab_size": 1024},
-    "model": {**{field.name: field.default for field in fields(DecoderOnlyConfig)[1:]},
+    "model": {**{field.name: field.default for field in fields(DecoderOnlyConfig)
+                 if field.name != "vocab_size"},
               "d_model": 128, "n_heads": 4, "n_layers": 4, "d_ff": 512, "max_seq_len": 128},
     "training": {"steps": 1000, "batch_size": 8, "peak": 3e-3, "warmup": 50, "weight_decay": 0.1,
                  "clip_norm": 1.0},

@@ -15,7 +15,6 @@ from minitransformer.layers.multi_head_attention import (
     multi_head_attention_backward, multi_head_attention_forward, multi_head_attention_init)
 from minitransformer.layers.projection import (
     projection_backward, projection_forward, projection_init)
-from minitransformer.layers.tied_embeddings import (
-    tied_embeddings_backward, tied_embeddings_forward)
+from minitransformer.layers.tied_embeddings import tied_embeddings_backward, tied_embeddings_forward
 from minitransformer.layers.token_embedding import (
     token_embedding_backward, token_embedding_forward, token_embedding_init)

@@ -9,7 +9,8 @@ from minitransformer.layers.feed_forward import (
     feed_forward_backward, feed_forward_forward, feed_forward_init)
 from minitransformer.layers.multi_head_attention import (
     multi_head_attention_backward, multi_head_attention_forward, multi_head_attention_init)
-from minitransformer.layers.options import Norm, attention_sizes, feed_forward_sizes, norms_around
+from minitransformer.layers.options import (
+    Norm, attention_sizes, feed_forward_sizes, norms_around, self_attention_options)
 
 
 class DecoderBlockCache(NamedTuple):
@@ -57,8 +58,8 @@ def decoder_block_forward(params, x, memory, *, config, mask=None, memory_mask=N
 
     inside, c1 = before.forward(params["before_self_attention"], x)               # (B, T, D)
     branch, c2 = multi_head_attention_forward(
-        params["self_attention"], inside, n_heads=config.n_heads, mask=mask, causal=True,
-        positions=config.positions, attention=config.attention, kv_cache=self_kv)   # (B, T, D)
+        params["self_attention"], inside, mask=mask, causal=True, kv_cache=self_kv,
+        **self_attention_options(config))                                         # (B, T, D)
     x, c3 = add_and_norm_forward(params["after_self_attention"], x, branch, site=0, **joining)
 
     inside, c4 = before.forward(params["before_cross_attention"], x)              # (B, T, D)

@@ -9,7 +9,8 @@ from minitransformer.layers.feed_forward import (
     feed_forward_backward, feed_forward_forward, feed_forward_init)
 from minitransformer.layers.multi_head_attention import (
     multi_head_attention_backward, multi_head_attention_forward, multi_head_attention_init)
-from minitransformer.layers.options import Norm, attention_sizes, feed_forward_sizes, norms_around
+from minitransformer.layers.options import (
+    Norm, attention_sizes, feed_forward_sizes, norms_around, self_attention_options)
 
 
 class EncoderBlockCache(NamedTuple):
@@ -50,8 +51,8 @@ def encoder_block_forward(params, x, *, config, mask=None, causal=False, dropout
 
     inside, c1 = before.forward(params["before_attention"], x)                    # (B, T, D)
     branch, c2 = multi_head_attention_forward(
-        params["attention"], inside, n_heads=config.n_heads, mask=mask, causal=causal,
-        positions=config.positions, attention=config.attention, kv_cache=kv_cache)  # (B, T, D)
+        params["attention"], inside, mask=mask, causal=causal, kv_cache=kv_cache,
+        **self_attention_options(config))                                         # (B, T, D)
     x, c3 = add_and_norm_forward(params["after_attention"], x, branch, site=0, **joining)
 
     inside, c4 = before.forward(params["before_feed_forward"], x)                 # (B, T, D)

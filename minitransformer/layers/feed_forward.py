@@ -16,11 +16,11 @@ class FeedForwardCache(NamedTuple):
     activation_name: str
 
 
-def feed_forward_init(rng, *, d_model, d_ff, activation="relu", dtype=np.float32):
+def feed_forward_init(rng, *, d_model, d_ff, activation="relu", bias=True, dtype=np.float32):
     """{"up" (D, F), "down" (F, D)}: two projections; up is as much wider as the activation asks."""
     width = ACTIVATIONS[activation].width
-    return {"up": projection_init(rng, d_in=d_model, d_out=width * d_ff, dtype=dtype),
-            "down": projection_init(rng, d_in=d_ff, d_out=d_model, dtype=dtype)}
+    return {"up": projection_init(rng, d_in=d_model, d_out=width * d_ff, bias=bias, dtype=dtype),
+            "down": projection_init(rng, d_in=d_ff, d_out=d_model, bias=bias, dtype=dtype)}
 
 
 def feed_forward_forward(params, x, *, activation):

@@ -5,8 +5,8 @@ is in functional/; to change a norm, an activation or the positions is to choose
 these tables.
 """
 
-import dataclasses
 import functools
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -16,14 +16,13 @@ from minitransformer import variants
 from minitransformer.functional import (
     attention_backward, embedding_backward, embedding_forward, layer_norm_backward,
     layer_norm_forward, relu_backward, relu_forward, sinusoidal_positions)
-from minitransformer.shapes import expect_fraction
 from minitransformer.variants import attention_by_length as by_length
 
 
 class Norm(NamedTuple):
     """A triple with a parameter tree, and what it remembers besides (running statistics).
 
-    init(d_model, dtype), forward(params, x, *, mask, training) with mask as attention has it,
+    init(d_model, dtype), forward(params, x, *, mask, training, eps) with mask as attention has it,
     backward(dout, cache), state(d_model, dtype): {} or {"mean", "variance"}, which forward finds
     in params as well and leaves, renewed, in cache.running.
     """
@@ -38,8 +37,8 @@ def _layer_norm_init(d_model, dtype):
     return {"gain": np.ones(d_model, dtype), "bias": np.zeros(d_model, dtype)}  # (D,) each
 
 
-def _layer_norm_forward(params, x, *, mask=None, training=False):
-    return layer_norm_forward(x, params["gain"], params["bias"])
+def _layer_norm_forward(params, x, *, mask=None, training=False, eps=1e-5):
+    return layer_norm_forward(x, params["gain"], params["bias"], eps=eps)
 
 
 def _layer_norm_backward(dout, cache):
@@ -51,8 +50,8 @@ def _rms_norm_init(d_model, dtype):
     return {"gain": np.ones(d_model, dtype)}  # (D,)
 
 
-def _rms_norm_forward(params, x, *, mask=None, training=False):
-    return variants.rms_norm_forward(x, params["gain"])
+def _rms_norm_forward(params, x, *, mask=None, training=False, eps=1e-5):
+    return variants.rms_norm_forward(x, params["gain"], eps=eps)
 
 
 def _rms_norm_backward(dout, cache):
@@ -64,13 +63,13 @@ def _batch_norm_state(d_model, dtype):
     return {"mean": np.zeros(d_model, dtype), "variance": np.ones(d_model, dtype)}  # (D,) each
 
 
-def _batch_norm_forward(params, x, *, mask=None, training=False):
+def _batch_norm_forward(params, x, *, mask=None, training=False, eps=1e-5):
     if mask is not None and mask.shape[1:3] != (1, 1):
         raise ValueError(f"batch norm takes a padding mask, (B, 1, 1, T), got {mask.shape}: its "
                          f"means run over all tokens, so it cannot hide some from others")
     running = (params["mean"], params["variance"]) if "mean" in params else None
     return variants.batch_norm_forward(
-        x, params["gain"], params["bias"], running=running, training=training,
+        x, params["gain"], params["bias"], running=running, training=training, eps=eps,
         mask=None if mask is None else np.broadcast_to(mask[:, 0, 0], x.shape[:-1]))
 
 
@@ -101,7 +100,8 @@ def norms_around(config, *, mask=None, training=False, causal=False):
     mask and training are for a norm that asks for them; causal: no token may hear of later ones.
     """
     norm = (CAUSAL_NORMS if causal else NORMS)[config.norm]
-    norm = norm._replace(forward=functools.partial(norm.forward, mask=mask, training=training))
+    norm = norm._replace(forward=functools.partial(norm.forward, mask=mask, training=training,
+                                                   eps=config.norm_eps))
     return (norm, IDENTITY) if config.norm_placement == "pre" else (IDENTITY, norm)
 
 
@@ -137,15 +137,16 @@ class Positions(NamedTuple):
     """Three places where an order can enter; each does nothing by default.
 
     On embeddings: init(rng, config, dtype) -> params, add(params, x, config, start) -> x, cache and
-    add_backward(dout, cache) -> dparams; x itself gets dout. On queries and keys: turn(x, start)
-    -> x, cache and turn_backward(dout, cache) -> dx. On scores: on_scores(n_heads, T, S), further
-    keywords of attention_forward. start: the place of the first token.
+    add_backward(dout, cache) -> dparams; x itself gets dout. On queries and keys: turn(x, start,
+    **rope) -> x, cache and turn_backward(dout, cache) -> dx, rope being base and interleaved of
+    variants.rotary. On scores: on_scores(n_heads, T, S), further keywords of attention_forward.
+    start: the place of the first token.
     """
 
     init: Callable = lambda rng, config, dtype: {}
     add: Callable = lambda params, x, config, start: (x, None)
     add_backward: Callable = lambda dout, cache: {}
-    turn: Callable = lambda x, start: (x, None)
+    turn: Callable = lambda x, start, **rope: (x, None)
     turn_backward: Callable = lambda dout, cache: dout
     on_scores: Callable = lambda n_heads, T, S: {}
 
@@ -177,8 +178,8 @@ def _alibi(n_heads, T, S):
     return {"score_bias": score_bias}
 
 
-def _turn(x, start):
-    return variants.rotary_forward(x, positions=np.arange(start, start + x.shape[2]))
+def _turn(x, start, **rope):
+    return variants.rotary_forward(x, positions=np.arange(start, start + x.shape[2]), **rope)
 
 
 POSITIONS = {
@@ -213,38 +214,29 @@ POOLINGS = {
 }
 
 
+def embedding_options(config):
+    """(the factor of a token's row, its Positions): sqrt(d_model), or 1 for some made elsewhere."""
+    scale = math.sqrt(config.d_model) if config.scale_embeddings else 1.0
+    return scale, POSITIONS[config.positions]
+
+
 def attention_sizes(config):
-    """The sizes of multi_head_attention_init: d_model, and d_kv, K times the key/value heads."""
+    """What multi_head_attention_init takes: d_model; d_kv, K times the key/value heads; bias."""
     n_kv_heads = config.n_heads if config.n_kv_heads is None else config.n_kv_heads
-    return {"d_model": config.d_model, "d_kv": config.d_model // config.n_heads * n_kv_heads}
+    return {"d_model": config.d_model, "d_kv": config.d_model // config.n_heads * n_kv_heads,
+            "bias": config.bias}
+
+
+def self_attention_options(config):
+    """What multi_head_attention_forward takes of a configuration, where tokens have places."""
+    positions = POSITIONS[config.positions]
+    turn = functools.partial(positions.turn, base=config.rope_base,
+                             interleaved=config.rope_interleaved)
+    return {"n_heads": config.n_heads, "positions": positions._replace(turn=turn),
+            "attention": config.attention}
 
 
 def feed_forward_sizes(config):
-    """The sizes of feed_forward_init: d_model, d_ff, and the activation, which may need more."""
-    return {"d_model": config.d_model, "d_ff": config.d_ff, "activation": config.activation}
-
-
-def expect_config(config):
-    """Raise ValueError, saying what was expected, unless the configuration can be built."""
-    choices = {"norm": NORMS, "norm_placement": NORM_PLACEMENTS, "activation": ACTIVATIONS,
-               "positions": POSITIONS, "tied_embeddings": TIED_EMBEDDINGS, "pooling": POOLINGS,
-               "attention": ATTENTIONS}
-    optional = {field.name for field in dataclasses.fields(config) if field.default is None}
-    for name, value in dataclasses.asdict(config).items():
-        if name in choices and value not in choices[name]:
-            raise ValueError(f"{name} is {value!r}, expected one of: {', '.join(choices[name])}")
-        left_out = name in optional and value is None
-        if name == "recompute" and not isinstance(value, bool):
-            raise ValueError(f"recompute is {value!r}, expected True or False")
-        size = name not in (*choices, "dropout", "recompute") and not left_out
-        if size and not (isinstance(value, int) and value > 0):
-            raise ValueError(f"{name} is {value!r}, expected a whole number of at least 1")
-    if config.d_model % config.n_heads:
-        raise ValueError(f"d_model {config.d_model} is not divisible by n_heads {config.n_heads}")
-    if config.n_kv_heads and config.n_heads % config.n_kv_heads:
-        raise ValueError(f"n_heads {config.n_heads} is not divisible by n_kv_heads "
-                         f"{config.n_kv_heads}: each key/value head serves as many query heads")
-    if config.positions == "rotary" and config.d_model // config.n_heads % 2:
-        raise ValueError(f"a head is {config.d_model // config.n_heads} wide (d_model / n_heads), "
-                         f"but rotary positions turn pairs of entries: it must be even")
-    expect_fraction("dropout", config.dropout)
+    """What feed_forward_init takes: d_model, d_ff, the activation, which may need more, bias."""
+    return {"d_model": config.d_model, "d_ff": config.d_ff, "activation": config.activation,
+            "bias": config.bias}

@@ -8,7 +8,7 @@ import numpy as np
 
 from minitransformer.functional import dropout_backward, dropout_forward, dropout_rng
 from minitransformer.functional import embedding_backward, embedding_forward
-from minitransformer.layers.options import POSITIONS
+from minitransformer.layers.options import embedding_options
 from minitransformer.shapes import expect_length, expect_shape
 
 
@@ -36,7 +36,7 @@ def token_embedding_forward(params, *, ids, config, start=0, dropout_key=None):
     expect_shape("ids", ids, "B T")
     expect_length(start + np.shape(ids)[1], config.max_seq_len)
     rows, embedding_cache = embedding_forward(params["table"], ids=ids)    # (B, T, D)
-    scale, positions = math.sqrt(config.d_model), POSITIONS[config.positions]
+    scale, positions = embedding_options(config)                           # sqrt(D)
     x, positions_cache = positions.add(params, rows * scale, config, start)  # (B, T, D)
     x, dropout_cache = dropout_forward(x, rate=config.dropout, rng=dropout_rng(dropout_key, 0),
                                        training=dropout_key is not None)   # (B, T, D)

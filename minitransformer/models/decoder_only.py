@@ -1,49 +1,36 @@
 """The decoder alone: a language model, of GPT-2's or Llama's shape by its configuration."""
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from minitransformer.data.tokenizers import PAD
 from minitransformer.functional import padding_mask
 from minitransformer.kv_cache import KvCache
 from minitransformer.layers import (
-    encoder_block_backward, encoder_block_forward, encoder_block_init,
-    projection_backward, projection_forward, projection_init,
-    token_embedding_backward, token_embedding_forward, token_embedding_init)
-from minitransformer.layers.options import POSITIONS, Norm, expect_config, norms_around
+    encoder_block_init, token_embedding_backward, token_embedding_forward, token_embedding_init)
+from minitransformer.layers.options import POSITIONS, norms_around
+from minitransformer.models.blocks import BlocksCache, blocks_backward, blocks_forward
+from minitransformer.models.config import ModelConfig
+from minitransformer.models.head import head_backward, head_forward, head_init
 from minitransformer.models.model import Model
-from minitransformer.models.recompute import block_forward, whole
 from minitransformer.sampling import sample, sample_steps
 
 
 @dataclass(frozen=True)
-class DecoderOnlyConfig:
+class DecoderOnlyConfig(ModelConfig):
     """The shape of a language model. Raises ValueError when made.
 
     GPT-2's: activation "gelu_tanh", positions "learned", tied_embeddings "output". Llama's: norm
-    "rms", activation "swiglu", positions "rotary", n_kv_heads below n_heads.
+    "rms", activation "swiglu", positions "rotary", n_kv_heads below n_heads, bias False.
     """
 
     vocab_size: int
-    d_model: int = 128
-    n_heads: int = 4
-    n_layers: int = 4
-    d_ff: int = 512
-    max_seq_len: int = 256
-    dropout: float = 0.1
-    norm: str = "layer"
-    norm_placement: str = "pre"
-    activation: str = "gelu"
-    positions: str = "sinusoidal"
+    _: KW_ONLY
     tied_embeddings: str = "output"
-    n_kv_heads: int | None = None  # as many as n_heads
-    attention: str = "auto"  # by tiles, where that is quicker
-    recompute: bool = False  # less memory, for the time of another forward
 
     def __post_init__(self):
-        expect_config(self)
+        super().__post_init__()
         if self.norm == "batch":
             raise ValueError('norm is "batch", but its means run over all tokens of the batch, the '
                              "later ones too: a language model would be shown what it has to "
@@ -55,26 +42,20 @@ class DecoderOnlyConfig:
 
 def decoder_only_init(rng, *, config, dtype=np.float32):
     """The parameter tree {"embedding", "blocks", "norm", "output"}; a tied output is absent."""
-    D, (norm, _) = config.d_model, norms_around(config)
-    table = token_embedding_init(rng, vocab_size=config.vocab_size, d_model=D, dtype=dtype)
-    params = {
+    table = token_embedding_init(rng, vocab_size=config.vocab_size, d_model=config.d_model,
+                                 dtype=dtype)
+    return {
         "embedding": {**table, **POSITIONS[config.positions].init(rng, config, dtype)},
         "blocks": [encoder_block_init(rng, config=config, dtype=dtype)
                    for _ in range(config.n_layers)],
-        "norm": norm.init(D, dtype),
+        **head_init(rng, config=config, n_out=config.vocab_size, dtype=dtype),
     }
-    if config.tied_embeddings == "none":
-        params["output"] = projection_init(rng, d_in=D, d_out=config.vocab_size, dtype=dtype)
-    return params
 
 
 class DecoderOnlyCache(NamedTuple):
-    norm: Norm
     embedding: NamedTuple
-    blocks: list
-    final_norm: NamedTuple
-    output: NamedTuple
-    tied: bool
+    blocks: list  # of BlocksCache
+    head: NamedTuple
 
 
 def decoder_only_forward(params, *, ids, config, dropout_seed=None, kv_cache=None):
@@ -87,41 +68,28 @@ def decoder_only_forward(params, *, ids, config, dropout_seed=None, kv_cache=Non
     """
     norm, _ = norms_around(config)
     start = 0 if kv_cache is None else kv_cache[0].length
-    mask = padding_mask(ids, PAD) if kv_cache is None else None               # (B, 1, 1, T)
+    mask = padding_mask(ids, config.pad_id) if kv_cache is None else None     # (B, 1, 1, T)
     x, embedding_cache = token_embedding_forward(
         params["embedding"], ids=ids, config=config, start=start,
         dropout_key=dropout_seed and (*dropout_seed, 0))                      # (B, T, D)
-    block_caches = []
-    for i, block in enumerate(params["blocks"]):
-        x, block_cache = block_forward(encoder_block_forward, config)(
-            block, x, config=config, mask=mask, causal=True,
-            dropout_key=dropout_seed and (*dropout_seed, 1 + i),
-            kv_cache=None if kv_cache is None else kv_cache[i])               # (B, T, D)
-        block_caches.append(block_cache)
-    x, norm_cache = norm.forward(params["norm"], x)                           # (B, T, D)
-    tied = config.tied_embeddings == "output"
-    output = {"w": params["embedding"]["table"].T} if tied else params["output"]
-    logits, output_cache = projection_forward(output, x)                      # (B, T, V)
-    return logits, DecoderOnlyCache(norm, embedding_cache, block_caches, norm_cache, output_cache,
-                                    tied)
+    x, blocks_cache = blocks_forward(
+        params["blocks"], x, config=config, mask=mask, causal=True, dropout_seed=dropout_seed,
+        kv_cache=kv_cache)                                                    # (B, T, D)
+    table = params["embedding"]["table"] if config.tied_embeddings == "output" else None
+    logits, head_cache = head_forward(params, x, table, norm=norm)            # (B, T, V)
+    return logits, DecoderOnlyCache(embedding_cache, blocks_cache.blocks, head_cache)
 
 
 # A chain; a tied table is used at both ends, so it gets both gradients: those of the rows that were
 # looked up and, transposed, that of the output.
 def decoder_only_backward(dlogits, cache):
     """dlogits (B, T, V) -> dparams, built like params."""
-    doutput, dx = projection_backward(dlogits, cache.output)                  # (B, T, D)
-    dnorm, dx = cache.norm.backward(dx, cache.final_norm)                     # (B, T, D)
-    dblocks = []
-    for block_cache in reversed(cache.blocks):
-        dblock, dx = encoder_block_backward(dx, whole(block_cache))           # (B, T, D)
-        dblocks.insert(0, dblock)
+    dhead, dx, dtable = head_backward(dlogits, cache.head)                    # (B, T, D)
+    dblocks, dx = blocks_backward(dx, BlocksCache(cache.blocks))              # (B, T, D)
     dembedding = token_embedding_backward(dx, cache.embedding)
-    dparams = {"embedding": dembedding, "blocks": dblocks, "norm": dnorm}
-    if cache.tied:
-        dembedding["table"] = dembedding["table"] + doutput["w"].T  # (V, D) [decoder_only.dtable]
-        return dparams
-    return {**dparams, "output": doutput}
+    if dtable is not None:
+        dembedding["table"] = dembedding["table"] + dtable  # (V, D) [decoder_only.dtable]
+    return {"embedding": dembedding, "blocks": dblocks, **dhead}
 
 
 class DecoderOnly(Model):
@@ -171,7 +139,8 @@ class DecoderOnly(Model):
             logits, _ = decoder_only_forward(self.params, ids=ids, config=self.config,
                                              kv_cache=kv_cache)               # (N, T, V)
             logits = logits[:, -1].copy()                                     # (N, V)
-            logits[:, PAD] = -np.inf  # padding is no token: it is never written
+            if self.config.pad_id >= 0:
+                logits[:, self.config.pad_id] = -np.inf  # no token: it is never written
             return logits
 
         return step

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minitransformer.data.tokenizers import PAD
 from minitransformer.functional import padding_mask
 from minitransformer.layers import (
     decoder_block_backward, decoder_block_forward, decoder_block_init,
@@ -34,7 +33,7 @@ def encoder_forward(params, *, src, config, dropout_seed=None, state=None):
     """
     expect_ids("src", src, config.src_vocab_size)
     params = with_state(params, state)
-    mask = padding_mask(src, PAD)                                             # (B, 1, 1, S)
+    mask = padding_mask(src, config.pad_id)                                   # (B, 1, 1, S)
     norm, _ = norms_around(config, mask=mask, training=dropout_seed is not None)
     x, embedding_cache = token_embedding_forward(
         params["embedding"], ids=src, config=config,
@@ -72,8 +71,8 @@ def decoder_forward(params, memory, *, tgt, src, config, dropout_seed=None, kv_c
     expect_ids("tgt", tgt, config.tgt_vocab_size)
     norm, _ = norms_around(config, causal=True)
     start = 0 if kv_cache is None else kv_cache[0].self_attention.length
-    mask = padding_mask(tgt, PAD) if kv_cache is None else None               # (B, 1, 1, T)
-    memory_mask = padding_mask(src, PAD)                                      # (B, 1, 1, S)
+    mask = padding_mask(tgt, config.pad_id) if kv_cache is None else None     # (B, 1, 1, T)
+    memory_mask = padding_mask(src, config.pad_id)                            # (B, 1, 1, S)
     first_layer = 1 + len(params["blocks"])  # dropout counts on from the encoder's layers
     x, embedding_cache = token_embedding_forward(
         params["embedding"], ids=tgt, config=config, start=start,

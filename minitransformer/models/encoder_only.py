@@ -1,59 +1,47 @@
 """The encoder alone: it reads a sequence of ids or of features, and says what it is."""
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from minitransformer.data.tokenizers import PAD
 from minitransformer.layers import (
-    encoder_block_backward, encoder_block_forward, encoder_block_init,
-    projection_backward, projection_forward, projection_init,
-    token_embedding_backward, token_embedding_forward, token_embedding_init)
-from minitransformer.layers.options import (
-    POOLINGS, POSITIONS, Norm, Pair, expect_config, norms_around)
+    encoder_block_init, token_embedding_backward, token_embedding_forward, token_embedding_init)
+from minitransformer.layers.options import IDENTITY, NORMS, POSITIONS, Norm, norms_around
+from minitransformer.models.blocks import BlocksCache, blocks_backward, blocks_forward
+from minitransformer.models.config import ModelConfig
 from minitransformer.models.feature_embedding import (
     feature_embedding_backward, feature_embedding_forward, feature_embedding_init)
-from minitransformer.models.model import Model
-from minitransformer.models.recompute import block_forward, whole
-from minitransformer.models.norm_state import state_after, state_init, with_state
+from minitransformer.models.head import head_backward, head_forward, head_init
+from minitransformer.models.norm_state import with_state
 from minitransformer.shapes import expect_shape
-from minitransformer.tree import tree_items
 
 
 @dataclass(frozen=True)
-class EncoderOnlyConfig:
+class EncoderOnlyConfig(ModelConfig):
     """The shape of an encoder. Raises ValueError when made.
 
     What goes in: token ids (vocab_size) or vectors of n_features numbers, one of the two. What
     comes out: n_classes scores, or as many as the vocabulary has entries, to name a masked word;
-    for the whole sequence (pooling "mean") or for each of its tokens ("none").
+    for the whole sequence (pooling "mean") or for each of its tokens ("none"). embedding_norm: the
+    embeddings are normalized before the first block, as in BERT.
     """
 
     vocab_size: int | None = None
     n_features: int | None = None
     n_classes: int | None = None  # the vocabulary's entries
-    d_model: int = 128
-    n_heads: int = 4
-    n_layers: int = 4
-    d_ff: int = 512
-    max_seq_len: int = 256
-    dropout: float = 0.1
-    norm: str = "layer"
-    norm_placement: str = "pre"
-    activation: str = "gelu"
-    positions: str = "sinusoidal"
+    _: KW_ONLY
     pooling: str = "mean"
-    tied_embeddings: str = "none"
-    n_kv_heads: int | None = None  # as many as n_heads
-    attention: str = "auto"  # by tiles, where that is quicker
-    recompute: bool = False  # less memory, for the time of another forward
+    embedding_norm: bool = False
 
     def __post_init__(self):
-        expect_config(self)
+        super().__post_init__()
         if (self.vocab_size is None) == (self.n_features is None):
             raise ValueError(f"vocab_size is {self.vocab_size} and n_features {self.n_features}, "
                              f"expected one of them: the model reads ids or vectors")
+        if self.embedding_norm and self.norm == "batch":
+            raise ValueError('embedding_norm is True and norm is "batch", whose running means are '
+                             'kept for the blocks alone: choose another norm')
         if self.n_classes is None and self.vocab_size is None:
             raise ValueError("n_classes is None, but without a vocabulary there is nothing else "
                              "to tell apart: say how many classes there are")
@@ -67,35 +55,72 @@ class EncoderOnlyConfig:
 
 
 def encoder_only_init(rng, *, config, dtype=np.float32):
-    """The parameter tree {"embedding", "blocks", "norm", "output"}; a tied output is absent."""
-    D, (norm, _) = config.d_model, norms_around(config)
+    """{"embedding", "embedding_norm", "blocks", "norm", "output"}; what is not used is absent."""
+    D = config.d_model
     if config.vocab_size is not None:
         embedding = token_embedding_init(rng, vocab_size=config.vocab_size, d_model=D, dtype=dtype)
     else:
         embedding = feature_embedding_init(rng, n_features=config.n_features, d_model=D,
                                            dtype=dtype)
-    params = {
+    embedding_norm = _embedding_norm(config).init(D, dtype)
+    return {
         "embedding": {**embedding, **POSITIONS[config.positions].init(rng, config, dtype)},
+        **({"embedding_norm": embedding_norm} if embedding_norm else {}),
         "blocks": [encoder_block_init(rng, config=config, dtype=dtype)
                    for _ in range(config.n_layers)],
-        "norm": norm.init(D, dtype),
+        **head_init(rng, config=config, n_out=config.n_classes or config.vocab_size, dtype=dtype),
     }
-    if config.tied_embeddings == "none":
-        params["output"] = projection_init(rng, d_in=D, d_out=config.n_classes or config.vocab_size,
-                                           dtype=dtype)
-    return params
+
+
+class EncoderEmbeddingCache(NamedTuple):
+    embedding: NamedTuple
+    from_ids: bool
+    norm: Norm
+    normed: NamedTuple
+
+
+def encoder_embedding_forward(params, features=None, *, ids=None, mask=None, config,
+                              dropout_seed=None):
+    """Ids (B, T) or features (B, T, C) -> x (B, T, D), cache: what the first block reads.
+
+    params: the model's tree, of which "embedding" and "embedding_norm" are read. The norm stands
+    behind the dropout, where there is one. The rest as in encoder_only_forward.
+    """
+    key = {"config": config, "dropout_key": dropout_seed and (*dropout_seed, 0)}
+    from_ids = config.vocab_size is not None
+    if from_ids:
+        x, embedding_cache = token_embedding_forward(params["embedding"], ids=ids,
+                                                     **key)                   # (B, T, D)
+    else:
+        x, embedding_cache = feature_embedding_forward(params["embedding"], features,
+                                                       **key)                 # (B, T, D)
+    norm = _embedding_norm(config)
+    x, normed = norm.forward(params.get("embedding_norm"), x, mask=mask,
+                             training=dropout_seed is not None, eps=config.norm_eps)
+    return x, EncoderEmbeddingCache(embedding_cache, from_ids, norm, normed)
+
+
+# A chain. Ids have no gradient; features do, and it is what a front end of one's own goes on with.
+def encoder_embedding_backward(dout, cache):
+    """dout (B, T, D) -> dparams, dfeatures (B, T, C), None when ids went in."""
+    dnorm, dx = cache.norm.backward(dout, cache.normed)                       # (B, T, D)
+    if cache.from_ids:
+        dembedding, dfeatures = token_embedding_backward(dx, cache.embedding), None
+    else:
+        dembedding, dfeatures = feature_embedding_backward(dx, cache.embedding)  # (B, T, C)
+    dparams = {"embedding": dembedding}
+    return ({**dparams, "embedding_norm": dnorm} if dnorm else dparams), dfeatures
 
 
 class EncoderOnlyCache(NamedTuple):
-    embedding: NamedTuple
-    blocks: list
-    norm: Norm
-    final_norm: NamedTuple
-    pooling: Pair
-    pooled: NamedTuple
-    output: NamedTuple
-    from_ids: bool
-    tied: bool
+    embedding: EncoderEmbeddingCache
+    blocks: list  # of BlocksCache
+    head: NamedTuple
+
+    @property
+    def final_norm(self):
+        """The cache of the norm behind the last block."""
+        return self.head.final_norm
 
 
 def encoder_only_forward(params, features=None, *, ids=None, mask=None, config, dropout_seed=None,
@@ -103,61 +128,43 @@ def encoder_only_forward(params, features=None, *, ids=None, mask=None, config, 
     """Embed, pass through the blocks, normalize (pre-norm only), pool, project to scores.
 
     features (B, T, C), or ids (B, T) -> logits (B, n) or, with pooling "none", (B, T, n), cache.
-    mask (B, T) True = real token; None: every id but PAD, every feature. Other tokens are neither
-    attended to nor pooled. dropout_seed (seed, step), or None for evaluation. state: what the
-    norms remember besides params (model.state), None for nothing.
+    mask (B, T) True = real token; None: every id but pad_id, every feature. Other tokens are
+    neither attended to nor pooled. dropout_seed (seed, step), or None for evaluation. state: what
+    the norms remember besides params (model.state), None for nothing.
     Raises ValueError when not just what the configuration reads is given, for ids out of range,
     features that are not finite, a sequence that is too long; TypeError for a mask of another type.
     Source: Devlin et al. 2019 (ids), Dosovitskiy et al. 2021 (features), without their class token.
     """
-    from_ids = config.vocab_size is not None
-    _expect_input(features, ids, from_ids)
+    _expect_input(features, ids, config.vocab_size is not None)
     params = with_state(params, state)
-    dropout_key = dropout_seed and (*dropout_seed, 0)
-    mask = _real_tokens(features, ids, mask)                                  # (B, T)
+    mask = _real_tokens(features, ids, mask, config.pad_id)                   # (B, T)
     block_mask = mask[:, None, None, :]                                       # (B, 1, 1, T)
+    x, embedding_cache = encoder_embedding_forward(
+        params, features, ids=ids, mask=block_mask, config=config,
+        dropout_seed=dropout_seed)                                            # (B, T, D)
+    x, blocks_cache = blocks_forward(params["blocks"], x, config=config, mask=block_mask,
+                                     dropout_seed=dropout_seed)               # (B, T, D)
     norm, _ = norms_around(config, mask=block_mask, training=dropout_seed is not None)
-    if from_ids:
-        x, embedding_cache = token_embedding_forward(
-            params["embedding"], ids=ids, config=config, dropout_key=dropout_key)  # (B, T, D)
-    else:
-        x, embedding_cache = feature_embedding_forward(
-            params["embedding"], features, config=config, dropout_key=dropout_key)  # (B, T, D)
-    block_caches = []
-    for i, block in enumerate(params["blocks"]):
-        x, block_cache = block_forward(encoder_block_forward, config)(
-            block, x, config=config, mask=block_mask,
-            dropout_key=dropout_seed and (*dropout_seed, 1 + i))              # (B, T, D)
-        block_caches.append(block_cache)
-    x, norm_cache = norm.forward(params["norm"], x)                           # (B, T, D)
-    pooling, tied = POOLINGS[config.pooling], config.tied_embeddings == "output"
-    x, pooled_cache = pooling.forward(x, mask=mask)                           # (B, D) or (B, T, D)
-    output = {"w": params["embedding"]["table"].T} if tied else params["output"]
-    logits, output_cache = projection_forward(output, x)                      # (B, n) or (B, T, n)
-    return logits, EncoderOnlyCache(embedding_cache, block_caches, norm, norm_cache, pooling,
-                                    pooled_cache, output_cache, from_ids, tied)
+    table = params["embedding"]["table"] if config.tied_embeddings == "output" else None
+    logits, head_cache = head_forward(params, x, table, norm=norm, pooling=config.pooling,
+                                      mask=mask)                              # (B, n) or (B, T, n)
+    return logits, EncoderOnlyCache(embedding_cache, blocks_cache.blocks, head_cache)
 
 
-# A chain; a tied table is used at both ends, so it gets both gradients, as in the decoder. Ids have
-# no gradient; features do, and it is what a front end of one's own would go on with.
+# A chain; a tied table is used at both ends, so it gets both gradients, as in the decoder.
 def encoder_only_backward(dlogits, cache):
     """dlogits (B, n) or (B, T, n) -> dparams, dfeatures (B, T, C), None when ids went in."""
-    doutput, dx = projection_backward(dlogits, cache.output)                  # (B, D) or (B, T, D)
-    dx = cache.pooling.backward(dx, cache.pooled)                             # (B, T, D)
-    dnorm, dx = cache.norm.backward(dx, cache.final_norm)                     # (B, T, D)
-    dblocks, dfeatures = [], None
-    for block_cache in reversed(cache.blocks):
-        dblock, dx = encoder_block_backward(dx, whole(block_cache))           # (B, T, D)
-        dblocks.insert(0, dblock)
-    if cache.from_ids:
-        dembedding = token_embedding_backward(dx, cache.embedding)
-    else:
-        dembedding, dfeatures = feature_embedding_backward(dx, cache.embedding)  # (B, T, C)
-    dparams = {"embedding": dembedding, "blocks": dblocks, "norm": dnorm}
-    if cache.tied:
-        dembedding["table"] = dembedding["table"] + doutput["w"].T            # (V, D)
-        return dparams, None  # tied to a table, so ids went in
-    return {**dparams, "output": doutput}, dfeatures
+    dhead, dx, dtable = head_backward(dlogits, cache.head)                    # (B, T, D)
+    dblocks, dx = blocks_backward(dx, BlocksCache(cache.blocks))              # (B, T, D)
+    dparams, dfeatures = encoder_embedding_backward(dx, cache.embedding)      # (B, T, C)
+    if dtable is not None:
+        dembedding = dparams["embedding"]
+        dembedding["table"] = dembedding["table"] + dtable                    # (V, D)
+    return {**dparams, "blocks": dblocks, **dhead}, dfeatures
+
+
+def _embedding_norm(config):
+    return NORMS[config.norm] if config.embedding_norm else IDENTITY
 
 
 def _expect_input(features, ids, from_ids):
@@ -168,7 +175,7 @@ def _expect_input(features, ids, from_ids):
                          f"reads {'ids' if from_ids else 'features'}: its configuration says so")
 
 
-def _real_tokens(features, ids, mask):
+def _real_tokens(features, ids, mask, pad_id):
     """The mask (B, T), made where none is given. Raises ValueError, TypeError for another kind."""
     if ids is not None:
         expect_shape("ids", ids, "B T")
@@ -176,48 +183,9 @@ def _real_tokens(features, ids, mask):
         expect_shape("features", features, "B T C")
     size = np.shape(features if ids is None else ids)[:2]                     # (B, T)
     if mask is None:
-        return np.ones(size, bool) if ids is None else np.asarray(ids) != PAD
+        return np.ones(size, bool) if ids is None else np.asarray(ids) != pad_id
     mask = np.asarray(mask)                                                   # (B, T)
     if mask.dtype != bool:
         raise TypeError(f"mask must be boolean (True = real token), got {mask.dtype}")
     expect_shape("mask", mask, "B T", B=size[0], T=size[1])
     return mask
-
-
-class EncoderOnly(Model):
-    """An encoder with a head: it classifies sequences, or names each of their tokens.
-
-    A target of -1 does not count: a token that was not masked, an example without a label.
-    """
-
-    kind, config_class = "encoder_only", EncoderOnlyConfig
-    init, init_state = staticmethod(encoder_only_init), staticmethod(state_init)
-    ignore_index = -1  # class 0 is a class
-
-    def forward(self, features=None, dropout_seed=None, *, ids=None, mask=None):
-        """(logits, cache), as encoder_only_forward; features take the type of the parameters."""
-        if features is not None:
-            features = np.asarray(features, dtype=self.dtype)                 # (B, T, C)
-        return encoder_only_forward(self.params, features, ids=ids, mask=mask, config=self.config,
-                                    dropout_seed=dropout_seed, state=self.state)
-
-    def logits(self, batch, dropout_seed=None):
-        """As forward, of a batch with features, ids (one of them None) and mask."""
-        return self.forward(batch.features, dropout_seed, ids=batch.ids, mask=batch.mask)
-
-    def gradients(self, dlogits, cache):
-        """dlogits, of the logits' shape -> dparams."""
-        return encoder_only_backward(dlogits, cache)[0]
-
-    def new_state(self, cache):
-        """The running statistics that a forward in training has left in its cache."""
-        return state_after(cache, self.state)
-
-    def predict(self, features=None, *, ids=None, mask=None):
-        """The class with the highest score: (B,), or (B, T) with pooling "none"."""
-        return np.argmax(self.forward(features, ids=ids, mask=mask)[0], axis=-1)
-
-    @property
-    def dtype(self):
-        """The type of the parameters."""
-        return next(x.dtype for _, x in tree_items(self.params))

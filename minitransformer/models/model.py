@@ -4,7 +4,6 @@ from dataclasses import asdict
 
 import numpy as np
 
-from minitransformer.data.tokenizers import PAD
 from minitransformer.functional import cross_entropy_backward, cross_entropy_forward
 from minitransformer.training.checkpoint import (
     CheckpointError, expect_same_settings, load_arrays, save_arrays, take_tree)
@@ -21,12 +20,16 @@ class Model:
 
     kind = None
     config_class = None
-    ignore_index = PAD  # the target that does not count
 
     def __init__(self, config, seed=0, dtype=np.float32):
         self.config = config
         self.params = self.init(np.random.default_rng(seed), config=config, dtype=dtype)
         self.state = self.init_state(config=config, dtype=dtype)
+
+    @property
+    def ignore_index(self):
+        """The target that does not count."""
+        return self.config.pad_id
 
     @staticmethod
     def init_state(*, config, dtype):

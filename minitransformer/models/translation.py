@@ -1,14 +1,13 @@
 """The encoder-decoder as an object: from a source to a target."""
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 
-from minitransformer.data.tokenizers import PAD
 from minitransformer.decoding import beam_search, greedy
 from minitransformer.kv_cache import DecoderBlockKvCache, KvCache
 from minitransformer.layers import tied_embeddings_forward
-from minitransformer.layers.options import expect_config
+from minitransformer.models.config import ModelConfig
 from minitransformer.models.encoder_decoder import (
     decoder_forward,
     encoder_decoder_backward,
@@ -22,28 +21,21 @@ from minitransformer.shapes import expect_shape
 
 
 @dataclass(frozen=True)
-class EncoderDecoderConfig:
+class EncoderDecoderConfig(ModelConfig):
     """The shape of the model; n_layers is N of the N + N blocks. Raises ValueError when made."""
 
     src_vocab_size: int
     tgt_vocab_size: int
+    _: KW_ONLY
     d_model: int = 512
     n_heads: int = 8
     n_layers: int = 6
     d_ff: int = 2048
     max_seq_len: int = 5120
-    dropout: float = 0.1
-    norm: str = "layer"
-    norm_placement: str = "pre"
     activation: str = "relu"
-    positions: str = "sinusoidal"
-    tied_embeddings: str = "none"
-    n_kv_heads: int | None = None  # as many as n_heads
-    attention: str = "auto"  # by tiles, where that is quicker
-    recompute: bool = False  # less memory, for the time of another forward
 
     def __post_init__(self):
-        expect_config(self)
+        super().__post_init__()
         if self.tied_embeddings == "all" and self.src_vocab_size != self.tgt_vocab_size:
             raise ValueError('tied_embeddings="all" needs one vocabulary, but src_vocab_size is '
                              f"{self.src_vocab_size} and tgt_vocab_size {self.tgt_vocab_size}")
@@ -81,7 +73,7 @@ class EncoderDecoder(Model):
         """
         src = np.asarray(src)
         expect_shape("src", src, "B S")
-        if not (src != PAD).any(axis=-1).all():
+        if not (src != self.config.pad_id).any(axis=-1).all():
             raise ValueError("a source is empty: there is nothing to read; leave it out")
         if max_new_tokens > self.config.max_seq_len:
             raise ValueError(f"max_new_tokens is {max_new_tokens}, but max_seq_len is "

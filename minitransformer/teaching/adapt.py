@@ -11,15 +11,16 @@ from minitransformer.checks import functional as functional_cases
 from minitransformer.checks import layers as layer_cases
 from minitransformer.checks.case import Case
 from minitransformer.gradient_check import check_gradients
+from minitransformer.layers.options import POSITIONS
 from minitransformer.teaching.diagnosis import explain, named_leaves
 from minitransformer.tree import tree_items, tree_map
 
 TOLERANCE = 1e-12
 HEADS = ("split_heads", "merge_heads")  # each is the other's backward; neither has a cache
+NO_POSITIONS = POSITIONS["none"]
 DECODING = "kv_cache"  # of decoding, where nothing goes backward: the package's own layer does it
 # Keywords that no exercise asks for; a reader's function may leave them out.
 NOT_ASKED = {"trainable", "score_bias", "keep", "positions", DECODING}
-ADDED = ("sinusoidal", "learned", "none")  # positions that attention need not know of
 
 
 class WrongHalf(ValueError):
@@ -64,7 +65,7 @@ def adapted(name, forward, backward):
             left_out = {key: value for key, value in options.items() if key not in taken}
             options = {key: value for key, value in options.items() if key in taken}
             for key, value in left_out.items():
-                if value is defaults[key] or (key == "positions" and value in ADDED):
+                if value is defaults[key] or (key == "positions" and not _in_attention(value)):
                     continue
                 if key == "attention":  # another way to the same numbers
                     continue
@@ -86,6 +87,12 @@ def adapted(name, forward, backward):
         return _as_single(grads)
 
     return adapted_forward, adapted_backward
+
+
+def _in_attention(positions):
+    """Whether attention has to know of these positions: it turns with them, or adds to scores."""
+    turns = positions.turn_backward is not NO_POSITIONS.turn_backward
+    return turns or positions.on_scores is not NO_POSITIONS.on_scores
 
 
 def _is_single(tree):
@@ -168,7 +175,12 @@ def _cases(name, forward):
         found += _masks_of_a_model()
     return [case for case in found if not (case.options.keys() & NOT_ASKED) - taken.keys()
             and case.options.get("activation", "relu") == "relu"
-            and getattr(case.options.get("config"), "n_kv_heads", None) is None]
+            and _is_asked(case.options.get("config"))]
+
+
+def _is_asked(config):
+    """Whether the exercises ask for a block of this configuration; None: no block."""
+    return config is None or (config.n_kv_heads is None and config.positions == "sinusoidal")
 
 
 def _masks_of_a_model():

@@ -40,6 +40,10 @@ class BlockConfig(NamedTuple):
     positions: str = "none"          # the model adds its own, before the first block
     n_kv_heads: int | None = None    # as many as n_heads
     attention: str = "plain"
+    norm_eps: float = 1e-5
+    rope_base: float = 10_000.0
+    rope_interleaved: bool = True
+    bias: bool = True
 
 
 class CausalBlocksCache(NamedTuple):

@@ -17,11 +17,14 @@ THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"
                     "VECLIB_MAXIMUM_THREADS")
 
 
-def run(script, description, names, measure, rounds=15, argv=None):
+def run(script, description, names, measure, rounds=15, argv=None, other="PyTorch",
+        install="pip install torch"):
     """The command line of a benchmark. Returns 0; raises SystemExit when a measurement fails.
 
     measure(name, threads, rounds) gives one row as a dict: "size", "threads", "numpy_ms" and, where
-    PyTorch is installed, "torch_ms", "ratio", "cpu_ratio" and "error", how much the sides differ.
+    PyTorch is installed, "torch_ms", "ratio", "cpu_ratio" and "error", how much the sides differ;
+    "note" is a sentence for under the table. other: whom NumPy is compared with in PyTorch's place;
+    its times are the other key in _ms. install: the command that installs it.
     """
     parser = argparse.ArgumentParser(description=description.split("\n")[0])
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], metavar="N")
@@ -36,7 +39,7 @@ def run(script, description, names, measure, rounds=15, argv=None):
         return 0
     rows = []
     if not arguments.json:
-        print(HEADER, flush=True)
+        print(header(other), flush=True)
     for size in arguments.sizes:
         for threads in arguments.threads:
             rows.append(measure_in_child(script, size, threads, arguments.rounds))
@@ -44,8 +47,11 @@ def run(script, description, names, measure, rounds=15, argv=None):
                 print(as_text(rows[-1]), flush=True)
     if arguments.json:
         print(json.dumps(rows, indent=1))
-    elif "ratio" not in rows[0]:
-        print("PyTorch is missing, so NumPy was timed alone (pip install torch)")
+        return 0
+    for note in dict.fromkeys(row["note"] for row in rows if "note" in row):
+        print(note)
+    if not all("ratio" in row for row in rows):
+        print(f"Where no ratio stands, {other} is missing, so NumPy was timed alone ({install})")
     return 0
 
 
@@ -61,7 +67,7 @@ def measure_in_child(script, size, threads, rounds):
 
 
 def row_of(size, threads, sides, rounds, **others):
-    """A row: sides {"numpy": step, "torch": step} timed in turn; each step takes its number."""
+    """A row: sides {"numpy": step, another: step} timed in turn; a step takes its number."""
     import numpy as np
 
     from minitransformer.malloc import keep_freed_memory
@@ -71,16 +77,16 @@ def row_of(size, threads, sides, rounds, **others):
     row = {"size": size, "threads": threads, "rounds": rounds, "numpy": np.__version__, **others}
     for name in sides:
         row[f"{name}_ms"] = quartiles(1000 * t for t in wall[name])
-    if "torch" in sides:
-        row["ratio"] = quartiles(a / b for a, b in zip(wall["numpy"], wall["torch"]))
-        row["cpu_ratio"] = quartiles(a / b for a, b in zip(cpu["numpy"], cpu["torch"]))
+    for name in sides.keys() - {"numpy"}:
+        row["ratio"] = quartiles(a / b for a, b in zip(wall["numpy"], wall[name]))
+        row["cpu_ratio"] = quartiles(a / b for a, b in zip(cpu["numpy"], cpu[name]))
     return row
 
 
-def expect_agreement(size, error, tolerance):
+def expect_agreement(size, error, tolerance, other="PyTorch"):
     """Raise SystemExit unless both sides compute the same: nothing else is worth timing."""
     if not error <= tolerance:
-        raise SystemExit(f"{size}: the result differs from PyTorch's by {error:.1e}, more than "
+        raise SystemExit(f"{size}: the result differs from {other}'s by {error:.1e}, more than "
                          f"{tolerance}: nothing was timed")
 
 
@@ -104,8 +110,10 @@ def quartiles(values):
     return [round(float(x), 4) for x in np.quantile(list(values), [0.25, 0.5, 0.75])]
 
 
-HEADER = (f"{'size':<12}{'threads':>7}{'NumPy':>11}{'PyTorch':>11}   {'ratio (quartiles)':<22}"
-          f"{'CPU ratio (quartiles)':<24}they differ by")
+def header(other):
+    """The table's first line."""
+    return (f"{'size':<12}{'threads':>7}{'NumPy':>11}{other:>14}   {'ratio (quartiles)':<22}"
+            f"{'CPU ratio (quartiles)':<24}they differ by")
 
 
 def as_text(row):
@@ -115,6 +123,7 @@ def as_text(row):
 
     text = f"{row['size']:<12}{row['threads']:>7}{row['numpy_ms'][1]:>8.0f} ms"
     if "ratio" in row:
-        text += (f"{row['torch_ms'][1]:>8.0f} ms   {spread(row['ratio']):<22}"
+        theirs = next(key for key in row if key.endswith("_ms") and key != "numpy_ms")
+        text += (f"{row[theirs][1]:>11.0f} ms   {spread(row['ratio']):<22}"
                  f"{spread(row['cpu_ratio']):<24}{row['error']:.0e}")
     return text

@@ -11,7 +11,6 @@ from minitransformer.layers.options import (
     POSITIONS,
     TIED_EMBEDDINGS,
     attention_sizes,
-    expect_config,
     feed_forward_sizes,
     norms_around,
 )
@@ -180,8 +179,10 @@ def test_positions_do_not_write_to_what_they_are_given():
 
 def test_key_value_heads_serve_whole_groups():
     EncoderDecoderConfig(**SIZES, n_kv_heads=4)
-    assert attention_sizes(block_config(n_kv_heads=None)) == {"d_model": 12, "d_kv": 12}
-    assert attention_sizes(block_config(n_kv_heads=1)) == {"d_model": 12, "d_kv": 4}
+    assert attention_sizes(block_config(n_kv_heads=None)) == {
+        "d_model": 12, "d_kv": 12, "bias": True}
+    assert attention_sizes(block_config(n_kv_heads=1)) == {
+        "d_model": 12, "d_kv": 4, "bias": True}
     with pytest.raises(ValueError, match="n_heads 8 is not divisible by n_kv_heads 3"):
         EncoderDecoderConfig(**SIZES, n_kv_heads=3)
     with pytest.raises(ValueError, match="n_kv_heads is 0, expected a whole number"):
@@ -204,5 +205,5 @@ def test_swiglu_takes_the_gate_first():
     assert feed_forward_sizes(block_config(activation="swiglu"))["activation"] == "swiglu"
 
 
-def test_expect_config_accepts_what_it_should():
-    assert expect_config(EncoderDecoderConfig(**SIZES)) is None
+def test_a_configuration_accepts_what_it_should():
+    EncoderDecoderConfig(**SIZES)

@@ -15,7 +15,8 @@ IDS = np.array([[3, 1, 3], [0, 2, 4]])
 
 
 def make_config(**changes):
-    base = {"d_model": 6, "max_seq_len": 8, "dropout": 0.5, "positions": "sinusoidal"}
+    base = {"d_model": 6, "max_seq_len": 8, "dropout": 0.5, "positions": "sinusoidal",
+            "scale_embeddings": True}
     return SimpleNamespace(**{**base, **changes})
 
 

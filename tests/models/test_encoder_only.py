@@ -132,8 +132,8 @@ def test_a_front_end_that_is_identity_changes_nothing_more():
     x = np.random.default_rng(0).normal(size=(2, 5, 12))
     _, cache = model.forward(x)
     assert np.array_equal(cache.blocks[0].attention.q.x, cache.blocks[0].attention.k.x)
-    np.testing.assert_array_equal(cache.embedding.projection.x, x)
-    assert cache.embedding.dropout.factor is None
+    np.testing.assert_array_equal(cache.embedding.embedding.projection.x, x)
+    assert cache.embedding.embedding.dropout.factor is None
 
 
 @every_shape

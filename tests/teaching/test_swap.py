@@ -38,13 +38,13 @@ def one_step(name=""):
         DecoderOnly, DecoderOnlyConfig, EncoderDecoder, EncoderDecoderConfig, EncoderOnly,
         EncoderOnlyConfig)
 
-    if name in ("encoder_only", "feature_embedding"):
+    if name in ("encoder_only", "encoder_embedding", "feature_embedding"):
         model = EncoderOnly(EncoderOnlyConfig(n_features=4, n_classes=5, d_model=6, n_heads=3,
                                               n_layers=1, d_ff=5, max_seq_len=7), dtype=np.float64)
         features = np.random.default_rng(0).normal(size=(2, 3, 4))
         return model.loss_and_grads(SimpleNamespace(
             features=features, ids=None, mask=None, targets=np.array([1, 4])), dropout_seed=(0, 0))
-    if name == "decoder_only":
+    if name in ("decoder_only", "blocks", "head"):
         ids = np.array([[3, 4, 5], [6, 7, 0]])
         model = DecoderOnly(DecoderOnlyConfig(9, d_model=6, n_heads=3, n_layers=1, d_ff=5,
                                               max_seq_len=7), dtype=np.float64)
