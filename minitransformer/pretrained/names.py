@@ -1,0 +1,34 @@
+"""From the names that a file gives its arrays to the parameter tree of a model here."""
+
+import numpy as np
+
+from minitransformer.tree import tree_fill, tree_items
+
+
+def fill_params(template, arrays, table, *, source):
+    """A tree built like template whose leaves come from arrays, a dict of the file's names.
+
+    table: {leaf's name in the tree: how it is found}. How is the name in the file, or a function of
+    arrays that gives the leaf: for a transposed matrix, or two that stand side by side here.
+    source: the file's name, for messages. Every leaf is of the template's dtype.
+    Raises ValueError, naming the leaf and the file's array, for one that is missing or of another
+    shape.
+    """
+    leaves = {}
+    for name, leaf in tree_items(template):
+        how = table[name]
+        try:
+            found = how(arrays) if callable(how) else arrays[how]
+        except KeyError as error:
+            raise ValueError(f"{source} has no array {error}, which {name!r} is read from: it holds "
+                             f"another model, or is not whole") from error
+        if found.shape != leaf.shape:
+            raise ValueError(f"{source}: what belongs to {name!r} has shape {found.shape}, expected "
+                             f"{leaf.shape}: it holds another model")
+        leaves[name] = np.asarray(found, leaf.dtype)
+    return tree_fill(template, leaves)
+
+
+def transposed(name):
+    """A matrix that the file holds as (outputs, inputs); here it is (inputs, outputs)."""
+    return lambda arrays: arrays[name].T
