@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minitransformer.sampling import next_token_probs, sample, sample_steps
+from minitransformer.sampling import next_token, next_token_probs, sample, sample_steps
 
 LOGITS = np.log([0.5, 0.25, 0.125, 0.0625, 0.0625])
 
@@ -58,9 +58,63 @@ def test_numbers_out_of_range_are_named(choice, words):
         next_token_probs(LOGITS, **choice)
 
 
-def test_logits_that_are_nan_are_refused():
+@pytest.mark.parametrize("logits", [[1.0, np.nan], [1.0, np.inf], [-np.inf, -np.inf]])
+def test_logits_that_are_nan_or_infinite_are_refused(logits):
+    with pytest.raises(ValueError, match="the model's logits are NaN or infinite"):
+        next_token_probs(np.array(logits))
+
+
+def sorted_whole(logits, temperature, top_k, top_p, penalty, seen):
+    """next_token_probs, all scores sorted for each cut."""
+    scores = np.array(logits, float)
+    for i in set(seen):
+        scores[i] = scores[i] / penalty if scores[i] > 0 else scores[i] * penalty
+    order = np.argsort(-scores, kind="stable")
+    scores[order[1 if temperature == 0 else top_k or len(order):]] = -np.inf
+    probs = np.exp((scores - scores.max()) / (temperature or 1))
+    probs /= probs.sum()
+    if top_p is not None:
+        probs[order[np.cumsum(probs[order]) - probs[order] >= top_p]] = 0
+        probs /= probs.sum()
+    return probs
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_cuts_are_those_of_sorting_all_scores(seed):
+    rng = np.random.default_rng(seed)
+    for digits in (0, 9):                                       # with equal scores, and without
+        logits = np.round(3 * rng.normal(size=30), digits)
+        logits[3] = -np.inf                                     # padding is never written
+        penalty, seen = rng.choice([1.0, 1.3]), rng.integers(30, size=5).tolist()
+        for temperature in (0, 0.5, 1, 2):
+            for top_k in (None, 1, 6, 30, 99):
+                for top_p in (None, 1e-9, 0.5, 0.9, 1.0):
+                    choice = {"temperature": temperature, "top_k": top_k, "top_p": top_p,
+                              "repetition_penalty": penalty, "seen": seen}
+                    wanted = sorted_whole(logits, temperature, top_k, top_p, penalty, seen)
+                    probs = next_token_probs(logits, **choice)
+                    np.testing.assert_allclose(probs, wanted, rtol=1e-12, atol=0)
+                    token = np.random.default_rng(seed).choice(30, p=wanted)
+                    assert next_token(logits, np.random.default_rng(seed), **choice) == token
+
+
+def test_the_likeliest_needs_no_random_number():
+    rng = np.random.default_rng(0)
+    before = rng.bit_generator.state
+    assert next_token(np.array([1.0, 3, 3, 2]), rng, temperature=0) == 1
+    assert next_token(np.array([1.0, 3, 3, 2]), rng, temperature=0, repetition_penalty=2.0,
+                      seen=[1]) == 2
+    assert rng.bit_generator.state == before
     with pytest.raises(ValueError, match="the model's logits are NaN"):
-        next_token_probs(np.array([1.0, np.nan]))
+        next_token(np.array([1.0, np.nan]), rng, temperature=0)
+
+
+@pytest.mark.parametrize("choice", [{"temperature": -1}, {"temperature": 0, "top_k": 0}])
+def test_numbers_out_of_range_are_refused_before_the_model_is_asked(choice):
+    model = Counting()
+    with pytest.raises(ValueError, match="expected"):
+        sample(model, [[1]], max_new_tokens=2, **choice)
+    assert not model.calls
 
 
 class Counting:
