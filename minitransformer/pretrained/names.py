@@ -20,11 +20,11 @@ def fill_params(template, arrays, table, *, source):
         try:
             found = how(arrays) if callable(how) else arrays[how]
         except KeyError as error:
-            raise ValueError(f"{source} has no array {error}, which {name!r} is read from: it holds "
-                             f"another model, or is not whole") from error
+            raise ValueError(f"{source} has no array {error}, which {name!r} is read from: it "
+                             f"holds another model, or is not whole") from error
         if found.shape != leaf.shape:
-            raise ValueError(f"{source}: what belongs to {name!r} has shape {found.shape}, expected "
-                             f"{leaf.shape}: it holds another model")
+            raise ValueError(f"{source}: what belongs to {name!r} has shape {found.shape}, "
+                             f"expected {leaf.shape}: it holds another model")
         leaves[name] = np.asarray(found, leaf.dtype)
     return tree_fill(template, leaves)
 

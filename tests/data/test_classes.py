@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from minitransformer.data import packages
+from minitransformer.data import classes, packages
 from minitransformer.data.classes import (
     digits, from_patches, japanese_vowels, read_ts, to_patches)
 
