@@ -1,10 +1,15 @@
-"""Generation, attention and optimizer: a row of each, on small sizes."""
+"""Generation, attention, optimizer and other packages: a row of each, on small sizes."""
+
+import importlib.util
+from types import SimpleNamespace
 
 import bench_attention
 import bench_generation
 import bench_optimizer
+import bench_others
 import bench_training_step
 import matplotlib
+import numpy as np
 import plot_cost
 import profile_training_step
 import pytest
@@ -27,6 +32,47 @@ def test_a_row_holds_times_and_ratios(bench, size):
     assert row["size"] == size and len(row["numpy_ms"]) == 3
     if "torch" in row:
         assert row["ratio"][1] > 0 and row["error"] < 1e-4
+
+
+@pytest.mark.parametrize("package", bench_others.PACKAGES)
+def test_a_row_of_another_package(monkeypatch, package):
+    small = {**bench_others.SMALL, "max_seq_len": 16}
+    monkeypatch.setattr(bench_others, "SIZE", {"batch": {"B": 2, "T": 9}, "config": small})
+    row = bench_others.measure(package, threads=1, rounds=2)
+    assert row["size"] == package and len(row["numpy_ms"]) == 3
+    assert ("ratio" in row) == bool(importlib.util.find_spec(package))
+    if "ratio" in row:
+        assert row["ratio"][1] > 0 and row["error"] < 1e-11
+        assert "within" in row["note"] and package in row["note"]
+
+
+@pytest.mark.parametrize("factor, error", [(2, 0), (1, 1 / 3)])
+def test_a_wrong_gradient_of_a_package_is_seen(factor, error):
+    class Squares:
+        """The sum of squares, whose gradient is twice the array."""
+
+        OURS = {"positions": "none"}
+
+        def __init__(self, model, dtype):
+            self.w = SimpleNamespace(data=np.arange(1, 7, dtype=dtype).reshape(2, 3))
+            self.parameters = {"w": self.w}
+
+        def loss(self, ids, targets):
+            return SimpleNamespace(data=np.sum(self.w.data ** 2), backward=self.backward)
+
+        def backward(self):
+            self.w.grad = factor * self.w.data
+
+    assert bench_others.gradient_errors(Squares) == {"w": pytest.approx(error, abs=1e-8)}
+
+
+def test_what_is_said_of_a_packages_gradients():
+    right = bench_others.note("pack 1", {"a": 1e-9, "b": 2e-8})
+    start = "pack 1: of 2 arrays, the gradients of 2 are within 2e-08 of central differences"
+    assert right == start
+    wrong = bench_others.note("pack 1", {"a": 1e-9, "b": 0.5, "c": float("nan")})
+    assert "of 3 arrays, the gradients of 1 are within 1e-09" in wrong
+    assert wrong.endswith("; wrong are b (5e-01), c (nan)")
 
 
 def test_the_profile_names_functions_and_shares(monkeypatch, capsys):

@@ -37,6 +37,23 @@ def test_a_whole_run_prints_a_table(monkeypatch, capsys):
     assert "1.00 (0.50 to 2.00)" in lines[0] and lines[0].endswith("1e-15")
 
 
+def test_a_table_of_others_has_their_name_their_notes_once_and_says_what_is_missing(
+        monkeypatch, capsys):
+    def other(script, size, threads, count):
+        row = measured(script, size, threads, count)
+        row["them_ms"] = row.pop("torch_ms")
+        return {**row, "note": "A note."} if size == "here" else {
+            key: row[key] for key in ("size", "threads", "numpy_ms")}
+
+    monkeypatch.setattr(rounds, "measure_in_child", other)
+    rounds.run("bench.py", "A bench.", ("here", "gone"), None, argv=["--threads", "1", "2"],
+               other="them", install="get them")
+    header, *lines, note, missing = capsys.readouterr().out.splitlines()
+    assert "them" in header.split() and len(lines) == 4 and note == "A note."
+    assert "1.00 (0.50 to 2.00)" in lines[1] and "1.00" not in lines[2]
+    assert "them is missing" in missing and missing.endswith("(get them)")
+
+
 def test_a_child_measures_and_a_failing_one_ends_the_run(tmp_path, monkeypatch):
     script = tmp_path / "bench.py"
     script.write_text("import os, sys, json\n"
