@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from minitransformer import PROJECT, __version__, train_commands
+from minitransformer import PROJECT, __version__, pretrained_commands, train_commands
 from minitransformer.teaching import notebooks
 
 TRANSLATOR = train_commands.RUNS / "translator"  # where train leaves it and translate looks
@@ -102,6 +102,7 @@ def make_parser():
     sub.add_argument("--n", type=int, default=1, metavar="N", help="write N texts (default 1)")
     add_seed(sub)
 
+    pretrained_commands.add_commands(add)
     add(bench, "bench", rest=[])
     return parser
 
