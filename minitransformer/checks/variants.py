@@ -22,6 +22,7 @@ def cases(seed=0):
     rms_norm = v.rms_norm_forward, v.rms_norm_backward
     batch_norm = v.batch_norm_forward, v.batch_norm_backward
     mean_pooling = v.mean_pooling_forward, v.mean_pooling_backward
+    convolution = v.convolution_forward, v.convolution_backward
     rotary = v.rotary_forward, v.rotary_backward
     blockwise = v.blockwise_attention_forward, v.blockwise_attention_backward
     heads = normal(B, 6, T, 4), normal(B, 3, S, 4), normal(B, 3, S, 4)
@@ -42,6 +43,12 @@ def cases(seed=0):
              {"mask": allowed, "score_bias": bias, "block_size": 3}),
         Case("blockwise_attention", "causal, biased tile by tile", *blockwise, heads,
              {"causal": True, "score_bias": bias_of_tile, "block_size": 4}),
+        Case("convolution", "every step", *convolution,
+             (normal(B, S, D), normal(3, D, T), normal(T))),
+        Case("convolution", "every second step, padding, a step left over", *convolution,
+             (normal(B, S, D), normal(3, D, T), normal(T)), {"stride": 2, "padding": 1}),
+        Case("convolution", "steps between the windows", *convolution,
+             (normal(H, S, D), normal(2, D, T), normal(T)), {"stride": 3, "padding": 2}),
         Case("gelu", "three axes", *gelu, (2 * normal(B, T, D),)),
         Case("gelu_tanh", "three axes", *gelu_tanh, (2 * normal(B, T, D),)),
         Case("silu", "three axes", *silu, (2 * normal(B, T, D),)),

@@ -2,13 +2,14 @@
 
 Read what you need: gelu, silu and swiglu stand in the place of relu; rms_norm and batch_norm in
 the place of layer_norm; rotary and alibi in the place of sinusoidal positions; mean_pooling makes
-one vector of a whole sequence.
+one vector of a whole sequence; convolution looks at a sequence through short windows.
 """
 
 from minitransformer.variants.alibi import alibi_bias
 from minitransformer.variants.batch_norm import batch_norm_backward, batch_norm_forward
 from minitransformer.variants.blockwise_attention import (
     BlockwiseAttentionCache, blockwise_attention_backward, blockwise_attention_forward)
+from minitransformer.variants.convolution import convolution_backward, convolution_forward
 from minitransformer.variants.gelu import (
     gelu_backward, gelu_forward, gelu_tanh_backward, gelu_tanh_forward)
 from minitransformer.variants.mean_pooling import mean_pooling_backward, mean_pooling_forward

@@ -102,3 +102,13 @@ def test_rotary_turns_complex_numbers(interleaved):
 
     agree(v.rotary_forward, v.rotary_backward, oracle, normal(B, H, T, K), positions=positions,
           interleaved=interleaved)
+
+
+@pytest.mark.parametrize("stride, padding", [(1, 0), (2, 1), (3, 2)])
+def test_convolution(stride, padding):
+    def oracle(x, w, b):
+        y = F.conv1d(x.transpose(1, 2), w.permute(2, 1, 0), b, stride=stride, padding=padding)
+        return y.transpose(1, 2)
+
+    agree(v.convolution_forward, v.convolution_backward, oracle, normal(B, K, D), normal(3, D, T),
+          normal(T), stride=stride, padding=padding)
