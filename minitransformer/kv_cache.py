@@ -62,6 +62,15 @@ class KvCache:
         self._v_room[:, :, start:self.length] = v                        # (B, G, T_new, K)
         return self.k, self.v
 
+    def append(self, k, v):
+        """As extend, for one token and without its checks: k, v (B, G, K)."""
+        if self.length == (0 if self._k_room is None else self._k_room.shape[2]):  # no room left
+            return self.extend(k[:, :, None], v[:, :, None])
+        self._k_room[:, :, self.length] = k                              # (B, G, K)
+        self._v_room[:, :, self.length] = v                              # (B, G, K)
+        self.length += 1
+        return self.k, self.v
+
     def reorder(self, rows):
         """Let row i from now on be what row rows[i] was; rows (B_new,) int.
 

@@ -10,7 +10,8 @@ from minitransformer.models.blocks import blocks_backward, blocks_forward
 from minitransformer.models.classification import EncoderOnly
 from minitransformer.models.config import ModelConfig
 from minitransformer.models.decoder_only import (
-    DecoderOnly, DecoderOnlyConfig, decoder_only_backward, decoder_only_forward, decoder_only_init)
+    DecoderOnly, DecoderOnlyConfig, decoder_only_backward, decoder_only_forward, decoder_only_init,
+    decoder_only_step)
 from minitransformer.models.encoder_decoder import (
     decoder_backward, decoder_forward, encoder_backward,
     encoder_decoder_backward, encoder_decoder_forward, encoder_decoder_init,

@@ -13,6 +13,7 @@ from minitransformer.layers.options import POSITIONS, norms_around
 from minitransformer.models.blocks import BlocksCache, blocks_backward, blocks_forward
 from minitransformer.models.config import ModelConfig
 from minitransformer.models.head import head_backward, head_forward, head_init
+from minitransformer.models.lean_decoding import lean_decoding_step
 from minitransformer.models.model import Model
 from minitransformer.sampling import sample, sample_steps
 
@@ -92,6 +93,28 @@ def decoder_only_backward(dlogits, cache):
     return {"embedding": dembedding, "blocks": dblocks, **dhead}
 
 
+def decoder_only_step(params, *, config):
+    """The step function of minitransformer.sampling: the forward, over the new tokens alone.
+
+    Everything that it needs of the tokens before is in a KV cache of its own. It shows what a step
+    is; models take that of lean_decoding, which gives the same numbers.
+    """
+    kv_cache = [KvCache() for _ in params["blocks"]]
+
+    def step(ids, rows):
+        """ids (N, T), rows (N,) -> logits (N, V)."""
+        for block in kv_cache:
+            block.reorder(rows)
+        logits, _ = decoder_only_forward(params, ids=ids, config=config,
+                                         kv_cache=kv_cache)                   # (N, T, V)
+        logits = logits[:, -1].copy()                                         # (N, V)
+        if config.pad_id >= 0:
+            logits[:, config.pad_id] = -np.inf  # no token: it is never written
+        return logits
+
+    return step
+
+
 class DecoderOnly(Model):
     """A language model: it reads ids and says what may come next."""
 
@@ -126,24 +149,8 @@ class DecoderOnly(Model):
         return sample_steps(self.decoding_step(), prompts, max_new_tokens=max_new_tokens, **choice)
 
     def decoding_step(self):
-        """The step function of minitransformer.sampling: it runs over the new tokens alone.
-
-        Everything that it needs of the tokens before is in a KV cache of its own.
-        """
-        kv_cache = [KvCache() for _ in self.params["blocks"]]
-
-        def step(ids, rows):
-            """ids (N, T), rows (N,) -> logits (N, V)."""
-            for block in kv_cache:
-                block.reorder(rows)
-            logits, _ = decoder_only_forward(self.params, ids=ids, config=self.config,
-                                             kv_cache=kv_cache)               # (N, T, V)
-            logits = logits[:, -1].copy()                                     # (N, V)
-            if self.config.pad_id >= 0:
-                logits[:, self.config.pad_id] = -np.inf  # no token: it is never written
-            return logits
-
-        return step
+        """The step function of minitransformer.sampling: that of decoder_only_step, but quicker."""
+        return lean_decoding_step(self.params, config=self.config)
 
     def _expect_room(self, prompts, max_new_tokens):
         longest = max(map(len, prompts), default=0) + max_new_tokens

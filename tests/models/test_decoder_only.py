@@ -55,11 +55,10 @@ def test_decoding_with_a_cache_equals_the_full_forward(shape, first):
 
 
 def test_the_cache_holds_key_value_heads_only():
-    step_model = make("llama")
-    step = step_model.decoding_step()
+    step = make("llama").decoding_step()
     step(IDS, np.arange(2))
-    kv_cache = step.__closure__[[cell.cell_contents.__class__ for cell in step.__closure__].index(
-        list)].cell_contents
+    held = dict(zip(step.__code__.co_freevars, step.__closure__))
+    kv_cache = held["kv_cache"].cell_contents
     assert kv_cache[0].k.shape == (2, 1, 6, 4)
 
 
