@@ -5,8 +5,9 @@
 
 A round is the whole of it, prompt and new tokens. Both sides have the same weights and must write
 the same ids before anything is timed. PyTorch is at its best: inference mode, keys and values in
-room made beforehand, fused attention. See rounds.py for what the ratio is: time(NumPy) /
-time(PyTorch), so the tokens per second stand as its inverse. Without PyTorch, NumPy is timed alone.
+room made beforehand, fused attention, logits of the prompt's last token alone. See rounds.py for
+what the ratio is: time(NumPy) / time(PyTorch), so the tokens per second stand as its inverse.
+Without PyTorch, NumPy is timed alone.
 """
 
 import importlib.util

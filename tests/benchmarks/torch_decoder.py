@@ -77,15 +77,19 @@ class TorchDecoder(nn.Module):
             for name, array in tree_items(model.params):
                 self.get_parameter(torch_name(name)).data = torch.tensor(transposed(name, array))
 
-    def logits(self, ids, kept=None, start=0):
+    def hidden(self, ids, kept=None, start=0):
         x = self.dropout(self.embedding(ids, start))                         # (B, T, D)
         for i, block in enumerate(self.blocks):
             x = block(x) if kept is None else block(x, kept[i], start)
+        return x
+
+    def head(self, x):
         return self.norm(x) @ self.embedding.weight.T                        # (B, T, V)
 
     def loss(self, tgt, targets):
         """The mean cross-entropy."""
-        return F.cross_entropy(self.logits(tgt).flatten(0, 1), targets.flatten())
+        logits = self.head(self.hidden(tgt))                                 # (B, T, V)
+        return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 
     def gradient(self, name):
         """The gradient of the array that the package calls name, in the package's layout."""
@@ -99,7 +103,7 @@ class TorchDecoder(nn.Module):
                             self.norm.weight.shape[0] // self.n_heads) for _ in self.blocks]
         found, start = [], 0
         for _ in range(max_new_tokens):
-            logits = self.logits(ids, kept, start)[:, -1]                    # (B, V)
+            logits = self.head(self.hidden(ids, kept, start)[:, -1])         # (B, V)
             logits[:, 0] = -torch.inf
             start += ids.shape[1]
             ids = logits.argmax(-1, keepdim=True)                            # (B, 1)
