@@ -6,13 +6,14 @@ space before it; and what white space is left. Pairs are merged inside a piece, 
 Sources: Gage 1994 (pairs); Sennrich, Haddow and Birch 2016 (in words); Radford et al. 2019 (bytes).
 """
 
-import codecs
 import heapq
+import itertools
 import json
 import re
 from collections import Counter, defaultdict
 from pathlib import Path
 
+from minitransformer.data.text import text_of_parts
 from minitransformer.data.tokenizers import END
 from minitransformer.shapes import expect_ids
 
@@ -83,20 +84,11 @@ class BytePairTokenizer:
         for piece in self.split(_as_str(text)):
             known = self._known.get(piece)
             if known is None:
-                known = self._encode_piece(_as_bytes(piece))
+                known = apply_merges([FIRST_BYTE + byte for byte in _as_bytes(piece)],
+                                     self._merged)
                 if len(self._known) < KNOWN_PIECES:
                     self._known[piece] = known
             ids += known
-        return ids
-
-    def _encode_piece(self, piece):
-        """Apply the merge of the lowest rank until none applies: bytes -> ids."""
-        ids = [FIRST_BYTE + byte for byte in piece]
-        while len(ids) > 1:
-            pair = min(zip(ids, ids[1:]), key=lambda pair: self._merged.get(pair, _NEVER))
-            if pair not in self._merged:
-                break
-            ids = merge_pair(ids, pair, self._merged[pair][1])
         return ids
 
     def decode_bytes(self, ids):
@@ -116,17 +108,9 @@ class BytePairTokenizer:
         return self.decode_bytes(ids).decode("utf-8", errors="replace")
 
     def decode_stream(self, ids):
-        """Yield the text of ids one after another, as far as it is certain.
-
-        A character may be spread over several tokens: its first bytes yield "" and the last one
-        yields it. Joined, the parts are what decode gives.
-        """
-        decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-        for i in ids:
-            if i == END:
-                break
-            yield decoder.decode(self.decode_bytes([i]))
-        yield decoder.decode(b"", final=True)
+        """Yield the text of ids one by one, as text_of_parts has it; joined, what decode gives."""
+        until_end = itertools.takewhile(lambda i: i != END, ids)
+        return text_of_parts(self.decode_bytes([i]) for i in until_end)
 
     def to_dict(self):
         """What JSON needs to store. In a merge each character stands for the byte of its code."""
@@ -165,6 +149,19 @@ class BytePairTokenizer:
 
 
 _NEVER = (float("inf"),)  # a rank behind all others
+
+
+def apply_merges(symbols, merged):
+    """Apply the merge of the lowest rank until none applies: a list of what is left.
+
+    symbols: ids, or whatever is a token; merged: {(left, right): (rank, their join)}.
+    """
+    while len(symbols) > 1:
+        pair = min(zip(symbols, symbols[1:]), key=lambda pair: merged.get(pair, _NEVER))
+        if pair not in merged:
+            break
+        symbols = merge_pair(symbols, pair, merged[pair][1])
+    return symbols
 
 
 def merge_pair(ids, pair, joined):

@@ -4,6 +4,7 @@ What data/manual.py does for the Python manual is done here for other texts: a p
 stands in one part only; and a part is made of runs of neighbours, so that it reads as the text.
 """
 
+import codecs
 from collections import Counter
 from pathlib import Path
 
@@ -187,3 +188,14 @@ def until(pieces, stop):
         yield held[:len(held) - keep]
         held = held[len(held) - keep:]
     yield held
+
+
+def text_of_parts(parts):
+    """Yield the text of byte strings one after another, as far as it is certain.
+
+    A character may be spread over several: its first bytes yield "" and the last one yields it.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    for part in parts:
+        yield decoder.decode(part)
+    yield decoder.decode(b"", final=True)
