@@ -91,7 +91,7 @@ def test_errors_at_the_door(tokenizer):
         tokenizer.decode([1, 263])
     with pytest.raises(TypeError):
         tokenizer.decode([1.5])
-    with pytest.raises(ValueError, match="merge 0 joins 'x' and 'yz', but 'yz' is no token"):
+    with pytest.raises(ValueError, match="merge 0 joins 'x' and 'yz', but 'xyz' is no token"):
         ByteLevelTokenizer(TOKENS, [("x", "yz")], special=SPECIAL)
     with pytest.raises(ValueError, match="the id 5 of the token '<s>' is there twice"):
         ByteLevelTokenizer(TOKENS, JOINS, special={"<s>": 5})
