@@ -13,63 +13,15 @@ Source of the complex step: Squire and Trapp 1998.
 
 import inspect
 import math
-from typing import NamedTuple
 
 import numpy as np
 
+from minitransformer.gradient_report import GradientEntry, GradientReport
 from minitransformer.tree import tree_items, tree_map, tree_norm
 
 COMPLEX_STEP = 1e-30
 CENTRAL_STEP = 1e-5
 MIN_COORDINATES = 64
-
-
-class GradientEntry(NamedTuple):
-    """What the check found for one array."""
-
-    name: str
-    error: float              # |a - n| / (|a| + |n|) over the coordinates tried
-    analytic_norm: float
-    numeric_norm: float
-    worst_index: tuple        # the coordinate where the two differ most, with both values
-    worst_analytic: float
-    worst_numeric: float
-    tried: int                # coordinates tried, out of
-    total: int
-
-
-class GradientReport:
-    """The entries of one check. print(report) shows them as a table."""
-
-    def __init__(self, entries, method, seed):
-        self.entries = entries
-        self.method = method
-        self.seed = seed
-
-    @property
-    def worst(self):
-        """The entry with the largest error."""
-        return max(self.entries, key=lambda entry: entry.error)
-
-    def passed(self, tolerance):
-        """True when every array's error is at most tolerance."""
-        return self.worst.error <= tolerance
-
-    def __str__(self):
-        rows = [("array", "relative error", "tried", "worst at", "backward", "measured")]
-        for e in self.entries:
-            rows.append((e.name, f"{e.error:.1e}", f"{e.tried} of {e.total}",
-                         str(list(e.worst_index)), f"{e.worst_analytic:.6g}",
-                         f"{e.worst_numeric:.6g}"))
-        widths = [max(len(row[i]) for row in rows) for i in range(6)]
-        lines = [f"gradient check, {self.method}, seed {self.seed}"]
-        for row in rows:
-            cells = [text.ljust(w) if i == 0 else text.rjust(w)
-                     for i, (text, w) in enumerate(zip(row, widths, strict=True))]
-            lines.append("  ".join(cells))
-        return "\n".join(lines)
-
-    __repr__ = __str__
 
 
 def check_gradients(forward, backward, *inputs, options=None, method="complex", seed=0,
@@ -86,17 +38,17 @@ def check_gradients(forward, backward, *inputs, options=None, method="complex", 
     larger norm divided by that of all gradients together. frozen: those that backward answers with
     None. Any other gradient that is zero everywhere fails, since it would prove nothing.
 
-    Inputs and cotangent are read-only meanwhile, and backward runs twice. Raises ValueError when a
-    gradient's tree or shape differs from its input's, when an argument or the cache was written
-    to, or when the second run differs from the first; TypeError when a gradient is not float64.
+    Arrays are read-only meanwhile (not those of trees, where it means frozen); backward runs twice.
+    Raises ValueError when a gradient's tree or shape differs from its input's, an argument or the
+    cache was written to, or the second run differs from the first, TypeError for another dtype.
     """
     if method not in ("complex", "central", "directional"):
         raise ValueError(f'method is {method!r}, expected "complex", "central" or "directional"')
     # A stream of its own: default_rng(seed) may have drawn x, and a cotangent like x hides faults.
     rng = np.random.default_rng([seed, 0xC07A])
-    real = {name: tree_map(_read_only, x)
+    real = {name: _read_only(x) if isinstance(x, np.ndarray) else tree_map(_writeable, x)
             for name, x in zip(_names(forward, len(inputs)), inputs, strict=True)}
-    out, cache = _call("forward", forward, *real.values(), **_fresh(options))
+    out, cache = _call("forward", forward, *real.values(), **_fresh(options), given=real)
     cotangent = tree_map(lambda o: _read_only(rng.normal(size=np.shape(o))), out)
     gradients = _gradients(backward, cotangent, cache, real, frozen)
     moved = tree_map(lambda x: x.astype(float if method == "central" else complex), real)
@@ -167,15 +119,19 @@ def _names(forward, count):
     return (names + [f"input_{i}" for i in range(len(names), count)])[:count]
 
 
-def _call(what, function, *arguments, **options):
-    """function's answer; that it wrote to a read-only array is said in plain words."""
+def _call(what, function, *arguments, given, **options):
+    """function's answer. Raises ValueError when it wrote, or tried to, into an array of given."""
+    before = _bytes(given)
     try:
-        return function(*arguments, **options)
+        result = function(*arguments, **options)
     except ValueError as error:
         if "read-only" not in str(error):
             raise
+        result, before = error, None
+    if _bytes(given) != before:
         raise ValueError(f"{what} writes into an array that was given to it: let it write only "
-                         "into arrays that it made itself") from error
+                         "into arrays that it made itself")
+    return result
 
 
 def _fresh(options):
@@ -186,8 +142,12 @@ def _fresh(options):
     return options
 
 
+def _writeable(x):
+    return np.array(x, dtype=np.float64)
+
+
 def _read_only(x):
-    x = np.array(x, dtype=np.float64)
+    x = _writeable(x)
     x.setflags(write=False)
     return x
 
@@ -201,7 +161,7 @@ def _dot(a, b):
 def _gradients(backward, cotangent, cache, inputs, frozen):
     """backward's answer as {input's name: gradient tree}, after the checks of its form."""
     def run():
-        result = _call("backward", backward, cotangent, cache)
+        result = _call("backward", backward, cotangent, cache, given=[cotangent, inputs])
         # A copy: the second run must not be able to change the first one's answer.
         return [tree_map(np.array, g) for g in (result if isinstance(result, tuple) else (result,))]
 

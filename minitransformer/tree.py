@@ -65,6 +65,35 @@ def tree_add(a, b):
     return tree_map(lambda x, y: x + y, a, b)
 
 
+def freeze(tree):
+    """The tree with arrays that nobody can write to: read-only views of the same memory.
+
+    A frozen array is a constant: no gradient is made for it and no optimizer moves it. A projection
+    is frozen as a whole, by its "w", and a norm by its "gain".
+    """
+    def frozen(x):
+        x = x.view()
+        x.setflags(write=False)
+        return x
+
+    return tree_map(frozen, tree)
+
+
+def thaw(tree):
+    """A copy of the tree that may be trained; what was frozen stays as it is."""
+    return tree_map(np.array, tree)
+
+
+def is_frozen(tree):
+    """Whether every array of the tree is frozen: nothing in it can learn."""
+    return not any(x.flags.writeable for _, x in tree_items(tree))
+
+
+def no_gradients(tree):
+    """A tree of the same build with None for each array: the gradient of what is frozen."""
+    return tree_map(lambda x: None, tree)
+
+
 PIECE = 65_536  # numbers: 256 KiB in float32
 
 

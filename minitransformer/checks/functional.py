@@ -48,6 +48,8 @@ def cases(seed=0):
              {"targets": targets, "normalizer": 37}),
         Case("relu", "three axes", *relu, (normal(B, T, D),)),
         Case("layer_norm", "three axes", *layer_norm, (normal(B, T, D), normal(D), normal(D))),
+        Case("layer_norm", "frozen", *layer_norm, (normal(B, T, D), normal(D), normal(D)),
+             {"trainable": False}, frozen=("gain", "bias")),
         Case("layer_norm", "large eps", *layer_norm, (normal(T, D), normal(D), normal(D)),
              {"eps": 0.3}),
         Case("residual", "three axes", *residual, (normal(B, T, D), normal(B, T, D))),

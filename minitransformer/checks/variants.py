@@ -21,6 +21,7 @@ def cases(seed=0):
     swiglu = v.swiglu_forward, v.swiglu_backward
     rms_norm = v.rms_norm_forward, v.rms_norm_backward
     batch_norm = v.batch_norm_forward, v.batch_norm_backward
+    low_rank = v.low_rank_forward, v.low_rank_backward
     mean_pooling = v.mean_pooling_forward, v.mean_pooling_backward
     convolution = v.convolution_forward, v.convolution_backward
     rotary = v.rotary_forward, v.rotary_backward
@@ -55,11 +56,18 @@ def cases(seed=0):
         Case("swiglu", "three axes", *swiglu, (normal(B, T, D), normal(B, T, D))),
         Case("rms_norm", "three axes", *rms_norm, (normal(B, T, D), normal(D))),
         Case("rms_norm", "large eps", *rms_norm, (normal(T, D), normal(D)), {"eps": 0.3}),
+        Case("rms_norm", "frozen", *rms_norm, (normal(B, T, D), normal(D)), {"trainable": False},
+             frozen=("gain",)),
         Case("batch_norm", "three axes", *batch_norm, columns),
         Case("batch_norm", "padding, running statistics kept", *batch_norm, columns,
              {"mask": real, "running": running}),
         Case("batch_norm", "running statistics used", *batch_norm, columns,
              {"mask": real, "running": running, "training": False, "eps": 0.3}),
+        Case("low_rank", "three axes", *low_rank, (normal(B, T, D), normal(D, 3), normal(3, S))),
+        Case("low_rank", "scaled, one row", *low_rank, (normal(D), normal(D, 2), normal(2, T)),
+             {"scale": -1.7}),
+        Case("low_rank", "frozen", *low_rank, (normal(B, T, D), normal(D, 1), normal(1, S)),
+             {"scale": 0.3, "trainable": False}, frozen=("down", "up")),
         Case("mean_pooling", "all tokens", *mean_pooling, (normal(B, T, D),)),
         Case("mean_pooling", "padding, a sequence without a real token", *mean_pooling,
              (normal(H, T, D),), {"mask": np.concatenate([real, np.zeros((1, T), bool)])}),

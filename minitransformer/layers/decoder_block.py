@@ -45,8 +45,7 @@ def decoder_block_init(rng, *, config, dtype=np.float32):
 
 def decoder_block_forward(params, x, memory, *, config, mask=None, memory_mask=None,
                           dropout_key=None, kv_cache=None):
-    """Thrice x = after(x + dropout(sublayer(before(x)))): causal self-attention, cross-attention
-    to the memory, feed-forward.
+    """Thrice x = after(x + dropout(sublayer(before(x)))): self-, cross-attention, feed-forward.
 
     x (B, T, D), memory (B, S, D) -> x (B, T, D), cache. mask and memory_mask: as in attention,
     (B, 1, 1, T) and (B, 1, 1, S) for padding. dropout_key (seed, step, layer) or None. kv_cache: a

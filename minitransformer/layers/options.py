@@ -16,6 +16,7 @@ from minitransformer import variants
 from minitransformer.functional import (
     attention_backward, embedding_backward, embedding_forward, layer_norm_backward,
     layer_norm_forward, relu_backward, relu_forward, sinusoidal_positions)
+from minitransformer.tree import is_frozen, no_gradients
 from minitransformer.variants import attention_by_length as by_length
 
 
@@ -38,7 +39,8 @@ def _layer_norm_init(d_model, dtype):
 
 
 def _layer_norm_forward(params, x, *, mask=None, training=False, eps=1e-5):
-    return layer_norm_forward(x, params["gain"], params["bias"], eps=eps)
+    return layer_norm_forward(x, params["gain"], params["bias"], eps=eps,
+                              trainable=params["gain"].flags.writeable)
 
 
 def _layer_norm_backward(dout, cache):
@@ -51,7 +53,8 @@ def _rms_norm_init(d_model, dtype):
 
 
 def _rms_norm_forward(params, x, *, mask=None, training=False, eps=1e-5):
-    return variants.rms_norm_forward(x, params["gain"], eps=eps)
+    return variants.rms_norm_forward(x, params["gain"], eps=eps,
+                                     trainable=params["gain"].flags.writeable)
 
 
 def _rms_norm_backward(dout, cache):
@@ -74,8 +77,9 @@ def _batch_norm_forward(params, x, *, mask=None, training=False, eps=1e-5):
 
 
 def _batch_norm_backward(dout, cache):
-    dx, dgain, dbias = variants.batch_norm_backward(dout, cache)
-    return {"gain": dgain, "bias": dbias}, dx
+    dx, dgain, dbias = variants.batch_norm_backward(dout, cache)  # dx itself asks for all three
+    dparams = {"gain": dgain, "bias": dbias}
+    return no_gradients(dparams) if is_frozen(cache.gain) else dparams, dx
 
 
 IDENTITY = Norm(init=lambda d_model, dtype: {},
@@ -168,6 +172,8 @@ def _add_learned(params, x, config, start):
 
 
 def _add_learned_backward(dout, cache):
+    if is_frozen(cache.table):
+        return {"positions": None}
     return {"positions": embedding_backward(np.sum(dout, axis=0), cache)}       # (max, D)
 
 

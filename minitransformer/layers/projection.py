@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from minitransformer.functional import linear_backward, linear_forward
+from minitransformer.variants.adapters import adapted, adapted_gradients, linear_part
 
 
 def projection_init(rng, *, d_in, d_out, bias=True, dtype=np.float32):
@@ -21,13 +22,15 @@ def projection_init(rng, *, d_in, d_out, bias=True, dtype=np.float32):
 
 
 def projection_forward(params, x):
-    """x (..., d_in) -> y = x w + b (..., d_out), cache."""
-    return linear_forward(x, params["w"], params.get("b"))
+    """x (..., d_in) -> y = x w + b, and what adapters in params add (..., d_out), cache."""
+    y, cache = linear_forward(x, params["w"], params.get("b"),
+                              trainable=params["w"].flags.writeable)         # (..., d_out)
+    return adapted(params, x, y, cache)
 
 
 # The linear pair's own gradients, [linear.dx] [linear.dw] [linear.db], sorted into the tree.
 def projection_backward(dout, cache):
     """dout (..., d_out) -> dparams, dx (..., d_in)."""
-    dx, dw, db = linear_backward(dout, cache)
-    dparams = {"w": dw} if db is None else {"w": dw, "b": db}
-    return dparams, dx
+    dx, dw, db = linear_backward(dout, linear_part(cache))
+    dparams = {"w": dw} if getattr(linear_part(cache), "b", db) is None else {"w": dw, "b": db}
+    return adapted_gradients(dparams, dx, dout, cache)

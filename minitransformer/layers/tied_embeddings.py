@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from minitransformer.tree import tree_add, tree_map
+
 
 class TiedEmbeddingsCache(NamedTuple):
     tied_embeddings: str
@@ -31,10 +33,10 @@ def tied_embeddings_backward(dfull, cache):
     encoder, decoder = dict(dfull["encoder"]), dict(dfull["decoder"])
     dtable = decoder["embedding"]["table"]                                  # (V, D)
     if cache.tied_embeddings in ("output", "all"):
-        dtable = dtable + decoder.pop("output")["w"].T                      # (V, D)
+        dtable = tree_map(lambda a, dw: a + dw.T, dtable, decoder.pop("output")["w"])  # (V, D)
     if cache.tied_embeddings == "all":
         beside = encoder["embedding"] = dict(encoder["embedding"])
-        dtable = dtable + beside.pop("table")                               # (V, D)
+        dtable = tree_add(dtable, beside.pop("table"))                      # (V, D)
         if not beside:
             del encoder["embedding"]
     # What else stands beside a table (learned positions) is not shared.

@@ -10,6 +10,7 @@ from minitransformer.functional import dropout_backward, dropout_forward, dropou
 from minitransformer.functional import embedding_backward, embedding_forward
 from minitransformer.layers.options import embedding_options
 from minitransformer.shapes import expect_length, expect_shape
+from minitransformer.tree import is_frozen
 
 
 class TokenEmbeddingCache(NamedTuple):
@@ -49,5 +50,6 @@ def token_embedding_forward(params, *, ids, config, start=0, dropout_key=None):
 def token_embedding_backward(dout, cache):
     """dout (B, T, D) -> dparams."""
     dx = dropout_backward(dout, cache.dropout)                             # (B, T, D)
-    dtable = embedding_backward(dx * cache.scale, cache.embedding)         # (V, D)
+    dtable = None if is_frozen(cache.embedding.table) else embedding_backward(
+        dx * cache.scale, cache.embedding)                                 # (V, D)
     return {"table": dtable, **cache.add_backward(dx, cache.positions)}

@@ -16,6 +16,7 @@ from minitransformer.models.head import head_backward, head_forward, head_init
 from minitransformer.models.lean_decoding import lean_decoding_step
 from minitransformer.models.model import Model
 from minitransformer.sampling import sample, sample_steps
+from minitransformer.tree import is_frozen, no_gradients
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ class DecoderOnlyCache(NamedTuple):
     embedding: NamedTuple
     blocks: list  # of BlocksCache
     head: NamedTuple
+    frozen: list  # of BlocksCache
+    frozen_embedding: dict | None  # its gradient, None for each array, where it is frozen
 
 
 def decoder_only_forward(params, *, ids, config, dropout_seed=None, kv_cache=None):
@@ -75,10 +78,12 @@ def decoder_only_forward(params, *, ids, config, dropout_seed=None, kv_cache=Non
         dropout_key=dropout_seed and (*dropout_seed, 0))                      # (B, T, D)
     x, blocks_cache = blocks_forward(
         params["blocks"], x, config=config, mask=mask, causal=True, dropout_seed=dropout_seed,
-        kv_cache=kv_cache)                                                    # (B, T, D)
+        kv_cache=kv_cache, dx_needed=not is_frozen(params["embedding"]))      # (B, T, D)
     table = params["embedding"]["table"] if config.tied_embeddings == "output" else None
     logits, head_cache = head_forward(params, x, table, norm=norm)            # (B, T, V)
-    return logits, DecoderOnlyCache(embedding_cache, blocks_cache.blocks, head_cache)
+    return logits, DecoderOnlyCache(
+        embedding_cache, blocks_cache.blocks, head_cache, blocks_cache.frozen,
+        no_gradients(params["embedding"]) if is_frozen(params["embedding"]) else None)
 
 
 # A chain; a tied table is used at both ends, so it gets both gradients: those of the rows that were
@@ -86,8 +91,8 @@ def decoder_only_forward(params, *, ids, config, dropout_seed=None, kv_cache=Non
 def decoder_only_backward(dlogits, cache):
     """dlogits (B, T, V) -> dparams, built like params."""
     dhead, dx, dtable = head_backward(dlogits, cache.head)                    # (B, T, D)
-    dblocks, dx = blocks_backward(dx, BlocksCache(cache.blocks))              # (B, T, D)
-    dembedding = token_embedding_backward(dx, cache.embedding)
+    dblocks, dx = blocks_backward(dx, BlocksCache(cache.blocks, cache.frozen))  # (B, T, D)
+    dembedding = cache.frozen_embedding or token_embedding_backward(dx, cache.embedding)
     if dtable is not None:
         dembedding["table"] = dembedding["table"] + dtable  # (V, D) [decoder_only.dtable]
     return {"embedding": dembedding, "blocks": dblocks, **dhead}

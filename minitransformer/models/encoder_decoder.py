@@ -6,12 +6,12 @@ import numpy as np
 
 from minitransformer.functional import padding_mask
 from minitransformer.layers import (
-    decoder_block_backward, decoder_block_forward, decoder_block_init,
-    encoder_block_backward, encoder_block_forward, encoder_block_init,
+    decoder_block_backward, decoder_block_forward, decoder_block_init, encoder_block_init,
     projection_backward, projection_forward, projection_init,
     tied_embeddings_backward, tied_embeddings_forward,
     token_embedding_backward, token_embedding_forward, token_embedding_init)
 from minitransformer.layers.options import POSITIONS, Norm, norms_around
+from minitransformer.models.blocks import BlocksCache, blocks_backward, blocks_forward
 from minitransformer.models.norm_state import with_state
 from minitransformer.models.recompute import block_forward, whole
 from minitransformer.shapes import expect_ids, expect_shape
@@ -38,24 +38,17 @@ def encoder_forward(params, *, src, config, dropout_seed=None, state=None):
     x, embedding_cache = token_embedding_forward(
         params["embedding"], ids=src, config=config,
         dropout_key=dropout_seed and (*dropout_seed, 0))                      # (B, S, D)
-    block_caches = []
-    for i, block in enumerate(params["blocks"]):
-        x, block_cache = block_forward(encoder_block_forward, config)(
-            block, x, config=config, mask=mask,
-            dropout_key=dropout_seed and (*dropout_seed, 1 + i))              # (B, S, D)
-        block_caches.append(block_cache)
+    x, blocks_cache = blocks_forward(params["blocks"], x, config=config, mask=mask,
+                                     dropout_seed=dropout_seed)               # (B, S, D)
     memory, norm_cache = norm.forward(params["norm"], x)                      # (B, S, D)
-    return memory, StackCache(norm, embedding_cache, block_caches, norm_cache, None)
+    return memory, StackCache(norm, embedding_cache, blocks_cache.blocks, norm_cache, None)
 
 
 # A chain: the final norm, the blocks from last to first, the embedding.
 def encoder_backward(dmemory, cache):
     """dmemory (B, S, D) -> dparams."""
     dnorm, dx = cache.norm.backward(dmemory, cache.final_norm)                # (B, S, D)
-    dblocks = []
-    for block_cache in reversed(cache.blocks):
-        dblock, dx = encoder_block_backward(dx, whole(block_cache))           # (B, S, D)
-        dblocks.insert(0, dblock)
+    dblocks, dx = blocks_backward(dx, BlocksCache(cache.blocks))              # (B, S, D)
     dembedding = token_embedding_backward(dx, cache.embedding)
     return {"embedding": dembedding, "blocks": dblocks, "norm": dnorm}
 

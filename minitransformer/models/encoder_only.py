@@ -15,6 +15,7 @@ from minitransformer.models.feature_embedding import (
 from minitransformer.models.head import head_backward, head_forward, head_init
 from minitransformer.models.norm_state import with_state
 from minitransformer.shapes import expect_shape
+from minitransformer.tree import is_frozen, no_gradients
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,8 @@ class EncoderOnlyCache(NamedTuple):
     embedding: EncoderEmbeddingCache
     blocks: list  # of BlocksCache
     head: NamedTuple
+    frozen: list  # of BlocksCache
+    frozen_embedding: dict | None  # the gradient below the blocks, None for each array, or None
 
     @property
     def final_norm(self):
@@ -142,21 +145,26 @@ def encoder_only_forward(params, features=None, *, ids=None, mask=None, config, 
     x, embedding_cache = encoder_embedding_forward(
         params, features, ids=ids, mask=block_mask, config=config,
         dropout_seed=dropout_seed)                                            # (B, T, D)
+    below = {name: part for name, part in params.items() if name.startswith("embedding")}
+    learns = features is not None or not is_frozen(below)  # features may want their gradient
     x, blocks_cache = blocks_forward(params["blocks"], x, config=config, mask=block_mask,
-                                     dropout_seed=dropout_seed)               # (B, T, D)
+                                     dropout_seed=dropout_seed, dx_needed=learns)  # (B, T, D)
     norm, _ = norms_around(config, mask=block_mask, training=dropout_seed is not None)
     table = params["embedding"]["table"] if config.tied_embeddings == "output" else None
     logits, head_cache = head_forward(params, x, table, norm=norm, pooling=config.pooling,
                                       mask=mask)                              # (B, n) or (B, T, n)
-    return logits, EncoderOnlyCache(embedding_cache, blocks_cache.blocks, head_cache)
+    return logits, EncoderOnlyCache(embedding_cache, blocks_cache.blocks, head_cache,
+                                    blocks_cache.frozen, None if learns else no_gradients(below))
 
 
 # A chain; a tied table is used at both ends, so it gets both gradients, as in the decoder.
 def encoder_only_backward(dlogits, cache):
     """dlogits (B, n) or (B, T, n) -> dparams, dfeatures (B, T, C), None when ids went in."""
     dhead, dx, dtable = head_backward(dlogits, cache.head)                    # (B, T, D)
-    dblocks, dx = blocks_backward(dx, BlocksCache(cache.blocks))              # (B, T, D)
-    dparams, dfeatures = encoder_embedding_backward(dx, cache.embedding)      # (B, T, C)
+    dblocks, dx = blocks_backward(dx, BlocksCache(cache.blocks, cache.frozen))  # (B, T, D)
+    dparams, dfeatures = cache.frozen_embedding, None
+    if dparams is None:
+        dparams, dfeatures = encoder_embedding_backward(dx, cache.embedding)  # (B, T, C)
     if dtable is not None:
         dembedding = dparams["embedding"]
         dembedding["table"] = dembedding["table"] + dtable                    # (V, D)

@@ -6,6 +6,7 @@ import numpy as np
 
 from minitransformer.layers import projection_backward, projection_forward, projection_init
 from minitransformer.layers.options import POOLINGS, Norm, Pair, norms_around
+from minitransformer.tree import tree_map
 
 
 class HeadCache(NamedTuple):
@@ -44,10 +45,10 @@ def head_forward(params, x, table=None, *, norm, pooling="none", mask=None):
 
 # A chain. The table stands transposed in a tied output, so its gradient is transposed back.
 def head_backward(dlogits, cache):
-    """dlogits, of the logits' shape -> dparams, dx (B, T, D), dtable (V, D) or None."""
+    """dlogits, of the logits' shape -> dparams, dx (B, T, D), dtable (V, D), None where frozen."""
     doutput, dx = projection_backward(dlogits, cache.output)                  # (B, D) or (B, T, D)
     dx = cache.pooling.backward(dx, cache.pooled)                             # (B, T, D)
     dnorm, dx = cache.norm.backward(dx, cache.final_norm)                     # (B, T, D)
     if cache.tied:
-        return {"norm": dnorm}, dx, doutput["w"].T                            # (V, D)
+        return {"norm": dnorm}, dx, tree_map(np.transpose, doutput["w"])      # (V, D)
     return {"norm": dnorm, "output": doutput}, dx, None

@@ -2,7 +2,7 @@
 
 An optimizer holds the parameter tree and changes its arrays in place. Its own memory (momentum,
 moments) is trees of the same build, so that a checkpoint stores them like parameters.
-A gradient that is None belongs to a frozen array: array and moments are left alone.
+A frozen array (tree.freeze) has no memory here; its gradient is None, and it is left alone.
 """
 
 import math
@@ -26,7 +26,7 @@ class SGD:
     def __init__(self, params, *, lr, momentum=0.0):
         _expect_settings(lr=lr, fractions={"momentum": momentum})
         self.params, self.lr, self.momentum = params, lr, momentum
-        self.velocity = tree_map(np.zeros_like, params) if momentum else None
+        self.velocity = tree_map(_memory, params) if momentum else None
 
     def __repr__(self):
         return f"SGD(lr={self.lr}, momentum={self.momentum})"
@@ -83,8 +83,8 @@ class AdamW:
         self.params, self.lr, self.betas = params, lr, tuple(betas)
         self.eps, self.weight_decay = eps, weight_decay
         self.steps = np.zeros((), np.int64)           # t, an array so that a checkpoint holds it
-        self.first = tree_map(np.zeros_like, params)  # m of every array
-        self.second = tree_map(np.zeros_like, params)  # v of every array
+        self.first = tree_map(_memory, params)        # m of every array that learns
+        self.second = tree_map(_memory, params)       # v of every array that learns
 
     def __repr__(self):
         return (f"AdamW(lr={self.lr}, betas={self.betas}, eps={self.eps}, "
@@ -164,12 +164,20 @@ def _expect_settings(*, lr, fractions, weight_decay=0.0):
             raise ValueError(f"{name} is {value}, expected at least 0 and less than 1")
 
 
+def _memory(x):
+    """What an optimizer remembers of an array at first: zeros, or nothing of a frozen one."""
+    return np.zeros_like(x) if x.flags.writeable else None
+
+
 def _expect_gradients(params, grads):
     """Before the first array changes: grads has the build and the shapes of params."""
     names = iter([name for name, _ in tree_items(params)])
 
     def expect(w, g):
         name = next(names)
+        if g is not None and not w.flags.writeable:
+            raise ValueError(f"{name!r} is frozen, but it has a gradient: freeze a projection or a "
+                             f"norm as a whole, or thaw the array and make the optimizer anew")
         if g is not None:
             expect_same_shape(f"the gradient of {name!r}", g, "the parameter", w)
 

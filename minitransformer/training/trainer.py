@@ -17,7 +17,7 @@ from minitransformer.training.interrupt import interrupts_held
 from minitransformer.training.log import LogRow, RunLog, plot_losses
 from minitransformer.training.optimizer import clip_by_global_norm
 from minitransformer.training.progress import Progress
-from minitransformer.tree import tree_add, tree_items, tree_map
+from minitransformer.tree import tree_add, tree_items
 
 
 class NonFiniteError(ValueError):
@@ -196,7 +196,14 @@ class Trainer:
         params = take_tree(path, arrays, "params", self.model.params)
         state = take_tree(path, arrays, "optimizer", self.optimizer.state())
         model_state = take_tree(path, arrays, "state", self.model.state)
-        tree_map(np.copyto, self.model.params, params)
+        saved = dict(tree_items(params))
+        for name, mine in tree_items(self.model.params):
+            if not (mine.flags.writeable or np.array_equal(mine, saved[name])):
+                raise CheckpointError(f"{path} was trained beside another {name!r}, which is "
+                                      f"frozen here: begin with the weights that it began with")
+        for name, mine in tree_items(self.model.params):
+            if mine.flags.writeable:
+                np.copyto(mine, saved[name])
         self.optimizer.load_state(state)
         self.model.state = self.state = model_state
         self.step = there["step"]

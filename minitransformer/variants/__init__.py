@@ -2,7 +2,8 @@
 
 Read what you need: gelu, silu and swiglu stand in the place of relu; rms_norm and batch_norm in
 the place of layer_norm; rotary and alibi in the place of sinusoidal positions; mean_pooling makes
-one vector of a whole sequence; convolution looks at a sequence through short windows.
+one vector of a whole sequence; convolution looks at a sequence through short windows;
+low_rank learns a small change of a matrix that stays as it is.
 """
 
 from minitransformer.variants.alibi import alibi_bias
@@ -12,6 +13,7 @@ from minitransformer.variants.blockwise_attention import (
 from minitransformer.variants.convolution import convolution_backward, convolution_forward
 from minitransformer.variants.gelu import (
     gelu_backward, gelu_forward, gelu_tanh_backward, gelu_tanh_forward)
+from minitransformer.variants.low_rank import low_rank_backward, low_rank_forward
 from minitransformer.variants.mean_pooling import mean_pooling_backward, mean_pooling_forward
 from minitransformer.variants.rms_norm import rms_norm_backward, rms_norm_forward
 from minitransformer.variants.rotary import rotary_backward, rotary_forward

@@ -8,7 +8,7 @@ from minitransformer.teaching.museum import Exhibit
 
 
 def layer_norm_backward_with_gain_outside(dout, cache):
-    normalized, std, gain = cache
+    normalized, std, gain, _ = cache
     _, dgain, dbias = layer_norm_backward(dout, cache)
     along_ones = np.mean(dout, axis=-1, keepdims=True)                           # (..., 1)
     along_normalized = np.mean(dout * normalized, axis=-1, keepdims=True)        # (..., 1)
