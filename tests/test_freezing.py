@@ -221,7 +221,7 @@ def test_save_and_load(tmp_path):
     loaded = EncoderOnly.load(tmp_path / "model.npz")
     for (name, a), (_, b) in zip(tree_items(model.params), tree_items(loaded.params)):
         assert np.array_equal(a, b), name
-    assert not is_frozen(loaded.params["embedding"])  # a file holds numbers; what learns is said anew
+    assert not is_frozen(loaded.params["embedding"])  # what learns is said anew
 
 
 def test_clipping_leaves_none_alone():

@@ -17,6 +17,7 @@ from minitransformer.layers import token_embedding_forward
 from minitransformer.layers.options import ACTIVATIONS, embedding_options, self_attention_options
 from minitransformer.models.blocks import blocks_forward
 from minitransformer.shapes import expect_ids, expect_length
+from minitransformer.variants.adapters import merge
 
 
 def lean_decoding_step(params, *, config):
@@ -26,6 +27,7 @@ def lean_decoding_step(params, *, config):
     holds copies of some parameters: when they change, make a new step. It raises what
     decoder_only_forward does.
     """
+    params = merge(params)  # adapters, where there are any
     kv_cache = [KvCache() for _ in params["blocks"]]
     embed, head = _embedding(params["embedding"], config), _head(params, config)
     order = _order(config, params["embedding"]["table"].dtype)
