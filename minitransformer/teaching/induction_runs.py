@@ -139,7 +139,7 @@ def one_seed(seed, *, watched=WATCHED):
     """All of one seed, as a dict for the file."""
     start, ids = time.process_time(), measured_texts()
     model, two = train_and_look(2, seed=seed, watched=watched)
-    _, one = train_and_look(1, seed=seed, watched=watched[::5])
+    _, one = train_and_look(1, seed=seed, watched=sorted({*watched[::5], watched[-1]}))
     _, wide = train_and_look(1, seed=seed, watched=watched[-1:], n_heads=4)
     return {"seed": seed, "two_blocks": two, "one_block": one, "one_block_four_heads": wide,
             "take_away": take_away(model, ids), "patching": induction_patching(model),
