@@ -19,6 +19,7 @@ from minitransformer.models.encoder_only import encoder_embedding_forward
 from minitransformer.models.head import head_backward, head_forward
 from minitransformer.models.norm_state import with_state
 from minitransformer.shapes import expect_ids, expect_shape
+from minitransformer.tree import freeze
 
 
 class Embedded(NamedTuple):
@@ -54,7 +55,8 @@ def embedded(model, sequence, *, tgt=None, place=-1):
 def _in_one_stack(model, sequence, place):
     """The Embedded of ids or features in a DecoderOnly or an EncoderOnly."""
     config, causal = model.config, model.kind == "decoder_only"
-    params = model.params if causal else with_state(model.params, model.state)
+    params = freeze(model.params)  # only x asks for a gradient: no work for the others
+    params = params if causal else with_state(params, model.state)
     from_ids = causal or config.vocab_size is not None
     expect_shape("ids" if from_ids else "features", sequence, "B T" if from_ids else "B T C")
     if from_ids:
@@ -106,7 +108,8 @@ def _in_encoder_decoder(model, src, tgt, place):
     """The Embedded of a source: its tokens move, the target so far stays as it is."""
     config = model.config
     expect_ids("src", src, config.src_vocab_size)
-    full, _ = tied_embeddings_forward(model.params, tied_embeddings=config.tied_embeddings)
+    full, _ = tied_embeddings_forward(freeze(model.params),
+                                      tied_embeddings=config.tied_embeddings)
     encoder = with_state(full["encoder"], model.state or None)
     mask = padding_mask(src, config.pad_id)                                   # (1, 1, 1, S)
     norm, _ = norms_around(config, mask=mask)
