@@ -11,6 +11,7 @@ from minitransformer.layers.options import ACTIVATIONS, NORM_PLACEMENTS, POSITIO
 from minitransformer.models import DecoderOnly, DecoderOnlyConfig, decoder_only_step
 from minitransformer.models.lean_decoding import lean_decoding_step
 from minitransformer.tree import tree_map
+from minitransformer.variants.adapters import lora
 
 SIZES = {"vocab_size": 11, "d_model": 24, "n_heads": 6, "n_layers": 2, "d_ff": 7, "max_seq_len": 19}
 CHOICES = {
@@ -106,6 +107,15 @@ def test_equal_to_the_plain_step_and_of_its_type(dtype, tolerance):
             assert a.dtype == b.dtype == dtype
             size = np.abs(a[np.isfinite(a)]).max()
             np.testing.assert_allclose(b, a, rtol=tolerance, atol=tolerance * size)
+
+
+def test_adapters_are_part_of_the_model():
+    model, rng = make(bias=False), np.random.default_rng(7)
+    adapted = lora(model.params, ["q", "v", "down"], rank=2, rng=rng, alpha=3.0)
+    model.params = tree_map(lambda x: x + rng.normal(0, 0.1, x.shape), adapted)  # up is not zero
+    step, texts = model.decoding_step(), tokens(model, rng, 2, 6)
+    for start, end in ((0, 4), (4, 5), (5, 6)):
+        expect_the_forwards(model, step(texts[:, start:end], np.arange(2)), texts[:, :end])
 
 
 def test_two_steps_of_one_model_know_nothing_of_each_other():
