@@ -26,6 +26,15 @@ class Model:
         self.params = self.init(np.random.default_rng(seed), config=config, dtype=dtype)
         self.state = self.init_state(config=config, dtype=dtype)
 
+    @classmethod
+    def of(cls, config, params):
+        """The model of parameters that are there already: nothing is drawn."""
+        model = cls.__new__(cls)
+        model.config, model.params = config, params
+        dtype = next((x.dtype for _, x in tree_items(params)), np.float32)
+        model.state = cls.init_state(config=config, dtype=dtype)
+        return model
+
     @property
     def ignore_index(self):
         """The target that does not count."""

@@ -1,5 +1,7 @@
 """From the names that a file gives its arrays to the parameter tree of a model here."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from minitransformer.tree import tree_fill, tree_items
@@ -32,3 +34,17 @@ def fill_params(template, arrays, table, *, source):
 def transposed(name):
     """A matrix that the file holds as (outputs, inputs); here it is (inputs, outputs)."""
     return lambda arrays: arrays[name].T
+
+
+def beside(*names):
+    """Matrices (outputs, inputs) of the file as one (inputs, all outputs): SwiGLU's gate and up."""
+    return lambda arrays: np.concatenate([arrays[name] for name in names]).T
+
+
+def params_template(init, config, dtype=np.float32):
+    """The tree of a model with a stack of equal blocks, whose arrays have shapes and no meaning.
+
+    init: as decoder_only_init. One block is made, and stands there n_layers times.
+    """
+    tree = init(np.random.default_rng(0), config=replace(config, n_layers=1), dtype=dtype)
+    return {**tree, "blocks": tree["blocks"] * config.n_layers}
