@@ -121,7 +121,8 @@ class Activation(NamedTuple):
 
 
 def _swiglu_forward(x):
-    return variants.swiglu_forward(*np.split(x, 2, axis=-1))  # gate, up: (..., F) each
+    F = x.shape[-1] // 2
+    return variants.swiglu_forward(x[..., :F], x[..., F:])  # gate, up: (..., F) each
 
 
 def _swiglu_backward(dout, cache):
