@@ -131,7 +131,7 @@ def expect_choice(temperature=1.0, top_k=None, top_p=None, repetition_penalty=1.
 def _scores(logits, repetition_penalty, seen):
     """The logits (V,) in float64, those of the ids in seen made less attractive."""
     scores = np.array(logits, np.float64)                                       # (V,)
-    if not math.isfinite(scores.max()):  # also true of NaN, which a maximum passes on
+    if not math.isfinite(scores[scores.argmax()]):  # argmax stops at a NaN
         raise ValueError("the model's logits are NaN or infinite: its parameters are damaged; load "
                          "an earlier checkpoint")
     if repetition_penalty != 1:
