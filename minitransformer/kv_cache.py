@@ -25,6 +25,7 @@ class KvCache:
         self.length = 0       # how many tokens are kept
         self._k_room = None   # (B, G, room, K); only [:, :, :length] means anything
         self._v_room = None
+        self._alike = None    # (B,) int: rows with one number are equal; None: all may differ
 
     @property
     def k(self):
@@ -60,6 +61,7 @@ class KvCache:
             self._v_room = np.concatenate([self._v_room, more], axis=2)  # (B, G, 2 room, K)
         self._k_room[:, :, start:self.length] = k                        # (B, G, T_new, K)
         self._v_room[:, :, start:self.length] = v                        # (B, G, T_new, K)
+        self._alike = None
         return self.k, self.v
 
     def append(self, k, v):
@@ -69,14 +71,21 @@ class KvCache:
         self._k_room[:, :, self.length] = k                              # (B, G, K)
         self._v_room[:, :, self.length] = v                              # (B, G, K)
         self.length += 1
+        self._alike = None
         return self.k, self.v
 
     def reorder(self, rows):
         """Let row i from now on be what row rows[i] was; rows (B_new,) int.
 
         A row is repeated when two hypotheses of a beam grow from it, left out when it has ended.
+        Nothing is copied when each row becomes one that is its equal: the memory's keys and values
+        are the same for all hypotheses of a source, whichever of them grow.
         """
-        if self.length and not np.array_equal(rows, np.arange(len(self._k_room))):
+        if not self.length:
+            return
+        alike = np.arange(len(self._k_room)) if self._alike is None else self._alike    # (B,)
+        self._alike = alike[rows]                                                       # (B_new,)
+        if not np.array_equal(self._alike, alike):
             self._k_room, self._v_room = self._k_room[rows], self._v_room[rows]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from minitransformer.data.tokenizers import END, PAD, START
-from minitransformer.decoding import beam_search, greedy
+from minitransformer.decoding import _largest, beam_search, greedy
 from minitransformer.functional import log_softmax_forward
 from minitransformer.kv_cache import KvCache
 
@@ -236,3 +236,14 @@ def test_kv_cache_refuses_another_shape():
         cache.extend(np.zeros((1, 3, 1, 4)), np.zeros((1, 3, 1, 4)))
     with pytest.raises(ValueError, match="v has shape"):
         cache.extend(np.zeros((2, 3, 1, 4)), np.zeros((2, 3, 2, 4)))
+
+
+@pytest.mark.parametrize("k", [1, 3, 7, 12, 20])
+def test_the_largest_are_those_of_a_stable_sort(k):
+    x = np.random.default_rng(k).integers(0, 5, (6, 12)).astype(np.float64)  # many are equal
+    x[1] = -math.inf
+    x[2, 2:] = -math.inf
+    order = np.argsort(-x, axis=-1, kind="stable")[:, :k]
+    assert _largest(x, k) == [
+        [(int(place), row[place]) for place in places if row[place] > -math.inf]
+        for places, row in zip(order, x)]

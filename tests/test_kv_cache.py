@@ -72,3 +72,31 @@ def test_a_block_reorders_both_of_its_sites():
     block.reorder(np.array([1, 0, 1]))
     assert np.array_equal(block.self_attention.v, v[[1, 0, 1], :, :1])
     assert np.array_equal(block.cross_attention.k, k[[1, 0, 1]])
+
+
+def test_rows_that_are_equal_change_places_without_a_copy():
+    cache = KvCache()
+    k, v = tokens(3)
+    cache.extend(k, v)
+    cache.reorder(np.array([0, 0, 1, 1, 1]))      # two hypotheses of one source, three of another
+    kept = cache.k
+    cache.reorder(np.array([1, 0, 4, 4, 2]))      # each goes on as one of the same source
+    assert np.shares_memory(kept, cache.k)
+    cache.reorder(np.array([0, 2, 3]))            # now two are left out
+    assert np.array_equal(cache.k, k[[0, 1, 1]]) and np.array_equal(cache.v, v[[0, 1, 1]])
+    assert not np.shares_memory(kept, cache.k)
+
+
+@pytest.mark.parametrize("method", ["extend", "append"])
+def test_rows_that_have_grown_are_no_longer_equal(method):
+    cache = KvCache()
+    cache.extend(*tokens(3))
+    cache.reorder(np.array([0, 0]))
+    k, v = tokens(1, seed=1)
+    if method == "extend":
+        cache.extend(k, v)
+    else:
+        cache.append(k[:, :, 0], v[:, :, 0])
+    cache.reorder(np.array([1, 0]))
+    assert np.array_equal(cache.k[:, :, 3:], k[[1, 0]])
+    assert np.array_equal(cache.v[:, :, 3:], v[[1, 0]])
