@@ -48,6 +48,15 @@ def test_a_window_of_one_step_is_a_linear_map():
     np.testing.assert_allclose(convolution_forward(x, w, b)[0], x @ w[0] + b, atol=1e-14)
 
 
+def test_one_window_may_show_all_that_is_there_and_the_padding():
+    x, w, b = normal(1, 4, 3), normal(10, 3, 4, seed=1), normal(4, seed=2)
+    out, _ = convolution_forward(x, w, b, padding=3)
+    assert out.shape == (1, 1, 4)
+    np.testing.assert_allclose(out, plain_convolution(x, w, b, 1, 3), atol=1e-13)
+    with pytest.raises(ValueError, match="w has a window of 10 steps"):
+        convolution_forward(x, w, b, padding=2)
+
+
 def test_a_later_input_gives_a_later_output():
     x, w, b = normal(1, 9, 3), normal(3, 3, 4, seed=1), normal(4, seed=2)
     out, _ = convolution_forward(x, w, b)
