@@ -5,6 +5,7 @@ reads the last. So it can be stopped between two blocks, and go on with another 
 happens to the answer was caused by that array, and by nothing else. Lesson 20.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -12,10 +13,11 @@ import numpy as np
 
 from minitransformer.functional import padding_mask
 from minitransformer.layers import (
-    encoder_block_forward, tied_embeddings_forward, token_embedding_forward)
+    decoder_block_forward, encoder_block_forward, projection_forward, tied_embeddings_forward,
+    token_embedding_forward)
 from minitransformer.layers.options import norms_around
 from minitransformer.models.blocks import blocks_forward
-from minitransformer.models.encoder_decoder import decoder_forward
+from minitransformer.models.encoder_decoder import decoder_forward, encoder_forward
 from minitransformer.models.head import head_forward
 from minitransformer.models.norm_state import with_state
 
@@ -111,9 +113,56 @@ def patching_map(clean, corrupted, measure):
         raise ValueError(f"the clean text gives vectors of shape {good[0].shape}, the corrupted "
                          f"one {bad[0].shape}: position by position, they must fit")
     high, low = measure(clean.finish(good[-1])), measure(corrupted.finish(bad[-1]))
-    if high == low:
-        raise ValueError(f"the measure is {high:.6g} for both texts: there is nothing to restore")
+    _expect_difference(high, low)
     positions = range(good[0].shape[1])
     found = [[measure(run_from(corrupted, level, with_positions(bad[level], good[level], [t])))
               for t in positions] for level in range(len(good))]              # (L + 1, T)
     return (np.array(found) - low) / (high - low)
+
+
+def two_sources_forward(model, clean_src, corrupted_src, *, tgt, heads):
+    """Logits (B, T, V) of an EncoderDecoder whose cross-attention reads two sources.
+
+    These heads, (block, head) pairs, read clean_src (B, S), all others corrupted_src (B, S); both
+    memories stand side by side, and a mask for each head shows it one of them. tgt (B, T): ids.
+    """
+    config, S = model.config, clean_src.shape[1]
+    params, _ = tied_embeddings_forward(model.params, tied_embeddings=config.tied_embeddings)
+    decoder, (norm, _) = params["decoder"], norms_around(config, causal=True)
+    sources = (clean_src, corrupted_src)
+    memory = np.concatenate([encoder_forward(params["encoder"], src=src, config=config,
+                                             state=model.state)[0] for src in sources],
+                            axis=1)                                           # (B, 2 S, D)
+    real = np.concatenate([padding_mask(src, config.pad_id) for src in sources],
+                          axis=-1)                                            # (B, 1, 1, 2 S)
+    mask = padding_mask(tgt, config.pad_id)                                   # (B, 1, 1, T)
+    x, _ = token_embedding_forward(decoder["embedding"], ids=tgt, config=config)  # (B, T, D)
+    for i, block in enumerate(decoder["blocks"]):
+        reads_clean = np.zeros((config.n_heads, 1, 1), bool)                  # (H, 1, 1)
+        reads_clean[[head for at, head in heads if at == i]] = True
+        shown = real & (reads_clean == (np.arange(2 * S) < S))                # (B, H, 1, 2 S)
+        x, _ = decoder_block_forward(block, x, memory, config=config, mask=mask,
+                                     memory_mask=shown)                       # (B, T, D)
+    x, _ = norm.forward(decoder["norm"], x)                                   # (B, T, D)
+    return projection_forward(decoder["output"], x)[0]                        # (B, T, V)
+
+
+def head_patching(model, clean_src, corrupted_src, *, tgt, measure):
+    """(L, H): the share, as in patching_map, with one cross-attention head reading clean_src.
+
+    measure: a function of logits. Raises ValueError for sources that the measure does not tell
+    apart.
+    """
+    def score(heads):
+        return measure(two_sources_forward(model, clean_src, corrupted_src, tgt=tgt, heads=heads))
+
+    shape = model.config.n_layers, model.config.n_heads
+    low, high = score([]), score(list(np.ndindex(shape)))
+    _expect_difference(high, low)
+    return np.reshape([score([head]) - low for head in np.ndindex(shape)], shape) / (high - low)
+
+
+def _expect_difference(high, low):
+    """Raise ValueError where both runs give the same measure, but for rounding."""
+    if math.isclose(high, low, rel_tol=1e-6):
+        raise ValueError(f"the measure is {high:.6g} for both texts: there is nothing to restore")

@@ -13,74 +13,26 @@ lessons/results/translator_heads.json, which is written after every seed.
 import argparse
 import json
 import platform
-import re
 import time
 from collections import Counter
-from typing import NamedTuple
 
 import numpy as np
 
 from minitransformer.data.batching import make_batch
-from minitransformer.data.number_words import german_words, number_pairs
+from minitransformer.data.number_words import number_pairs
 from minitransformer.functional import log_softmax_forward
 from minitransformer.interpretability.ablation import PLACES, ablate_heads, head_means
 from minitransformer.interpretability.patching import (
-    encoder_chain, logit_difference, patching_map)
+    encoder_chain, head_patching, logit_difference, patching_map, two_sources_forward)
 from minitransformer.malloc import keep_freed_memory
 from minitransformer.teaching.induction_runs import short
 from minitransformer.teaching.ladder import LADDER
+from minitransformer.teaching.number_endings import ending, mistake, with_endings
 from minitransformer.teaching.price_runs import trained
 from minitransformer.translator import number_word_pairs
 
 HEADS_FILE = LADDER.with_name("translator_heads.json")
 SEEDS, STEPS, WIDTH = (0, 1, 2), 300, 128
-UNITS = ("ein", *map(german_words, range(2, 10)))
-TENS = tuple(map(german_words, range(20, 100, 10)))
-ENDING = re.compile(f"({'|'.join(UNITS)})und({'|'.join(TENS)})$")
-
-
-class Ending(NamedTuple):
-    """The places of a number's units and tens: two slices of the German text, two English words."""
-
-    units: slice       # of "...siebenundvierzig": sieben
-    tens: slice        # vierzig
-    units_word: int    # of "... forty - seven": seven, the last one
-    tens_word: int     # forty
-
-
-def ending(source, target):
-    """The Ending of a pair of texts, or None where the number does not end in tens and units.
-
-    source: the English words as a list, target: the German text.
-    """
-    found = ENDING.search(target)
-    if found is None:
-        return None
-    return Ending(slice(*found.span(1)), slice(*found.span(2)), len(source) - 1, len(source) - 3)
-
-
-def with_endings(translator, pairs):
-    """(the pairs that end in tens and units, as 47 does, their Endings): two lists."""
-    found = [(pair, ending(translator.source.split(pair[0]), pair[1])) for pair in pairs]
-    kept = [(pair, places) for pair, places in found if places is not None]
-    return [pair for pair, _ in kept], [places for _, places in kept]
-
-
-def mistake(text, target):
-    """What is wrong in a translation's tens and units: "" if nothing, else one of six words."""
-    units, tens = ENDING.search(target).groups()
-    if text == target:
-        return ""
-    found = ENDING.search(text)
-    if found is None:
-        return "lost"
-    if found.groups() == (units, tens):
-        return "elsewhere"
-    if (1 + UNITS.index(found[1]), 2 + TENS.index(found[2])) == (2 + TENS.index(tens),
-                                                                 1 + UNITS.index(units)):
-        return "swapped"
-    return {(False, True): "units", (True, False): "tens"}.get(
-        (found[1] == units, found[2] == tens), "both")
 
 
 def looks(translator, pairs, endings):
@@ -160,13 +112,44 @@ def units_pairs(translator, *, n_texts=64, seed=2_022, change="units"):
     return clean, corrupted, np.array(answer), np.array(other), np.array(at)
 
 
-def memory_patching(translator, change):
-    """(L + 1, 14): how much of the clean letter comes back with one vector of the encoder's."""
-    clean, corrupted, answer, other, at = units_pairs(translator, change=change)
+def patching(translator, change, *, n_texts=64):
+    """What has to read the clean number so that its letter is written, all as shares.
+
+    {"places": (L + 1, 14) for one vector of the encoder's; "heads": (L, H) for one head of the
+    cross-attention; "blocks": (L,) for all heads of a decoder block}.
+    """
+    clean, corrupted, answer, other, at = units_pairs(translator, n_texts=n_texts, change=change)
     good, bad = (make_batch(translator.encode(pairs)) for pairs in (clean, corrupted))
     tgt = good.tgt[:, :at.max() + 1]                                     # (N, T): no more is asked
-    return patching_map(*(encoder_chain(translator.model, batch.src, tgt) for batch in (good, bad)),
-                        lambda logits: logit_difference(logits, at=at, answer=answer, other=other))
+    model = translator.model
+
+    def measure(logits):
+        return logit_difference(logits, at=at, answer=answer, other=other)
+
+    def score(blocks):
+        heads = [(i, h) for i in blocks for h in range(model.config.n_heads)]
+        return measure(two_sources_forward(model, good.src, bad.src, tgt=tgt, heads=heads))
+
+    layers = range(model.config.n_layers)
+    low, high = score([]), score(layers)
+    return {"places": patching_map(*(encoder_chain(model, batch.src, tgt) for batch in (good, bad)),
+                                   measure),
+            "heads": head_patching(model, good.src, bad.src, tgt=tgt, measure=measure),
+            "blocks": [(score([i]) - low) / (high - low) for i in layers]}
+
+
+def together(translator, pairs, endings, means, order):
+    """Rows for the heads of each decoder block, and for 1, 2, ... of order, gone by their means."""
+    batch, (L, H) = make_batch(translator.encode(pairs)), means.shape[:2]
+    groups = {**{f"block {i}": [(i, h) for h in range(H)] for i in range(L)},
+              **{str(n): order[:n] for n in range(1, L * H)}}
+    rows = []
+    for name, heads in groups.items():
+        model = ablate_heads(translator.model, heads, where="cross", means=means)
+        rows.append({"gone": name, "heads": heads, **letter_losses(model, batch, endings)})
+        if name.startswith("block"):
+            rows[-1] |= {"mistakes": mistakes(translator, pairs, model)}
+    return rows
 
 
 def one_seed(seed, pairs, *, steps=STEPS, width=WIDTH, folder=None):
@@ -178,6 +161,8 @@ def one_seed(seed, pairs, *, steps=STEPS, width=WIDTH, folder=None):
     batch = make_batch(translator.encode(asked))
     means = head_means(model.forward(batch.src, batch.tgt)[1], n_heads=model.config.n_heads,
                        where="cross", real=batch.tgt != model.config.pad_id)
+    seen = looks(translator, asked, endings)
+    order = sorted(np.ndindex(means.shape[:2]), key=lambda head: -seen["units"][head])
     cross = [{"head": head,
               "zero": mistakes(translator, asked, ablate_heads(model, [head], where="cross")),
               "mean": mistakes(translator, asked,
@@ -185,10 +170,10 @@ def one_seed(seed, pairs, *, steps=STEPS, width=WIDTH, folder=None):
              for head in np.ndindex(means.shape[:2])]
     return {"seed": seed, "numbers": len(asked), "whole": mistakes(translator, asked, model),
             "losses": letter_losses(model, batch, endings),
-            "looks": looks(translator, asked, endings),
+            "looks": seen,
             "without": without_each(translator, asked, endings), "cross": cross,
-            "patching": {change: memory_patching(translator, change)
-                         for change in ("units", "tens")},
+            "together": together(translator, asked, endings, means, order),
+            "patching": {change: patching(translator, change) for change in ("units", "tens")},
             "cpu_minutes": (time.process_time() - start) / 60}
 
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from minitransformer.interpretability.ablation import ablate_heads
 from minitransformer.interpretability.patching import (
-    decoder_chain, encoder_chain, logit_difference, patching_map, run_from, streams,
-    with_positions)
+    decoder_chain, encoder_chain, head_patching, logit_difference, patching_map, run_from, streams,
+    two_sources_forward, with_positions)
 from minitransformer.models import (
     DecoderOnly, DecoderOnlyConfig, EncoderDecoder, EncoderDecoderConfig)
 from minitransformer.tree import tree_map
@@ -120,3 +121,40 @@ def test_texts_must_fit_and_differ():
         patching_map(clean, decoder_chain(model, CLEAN[:, :5]), measure)
     with pytest.raises(ValueError, match="there is nothing to restore"):
         patching_map(clean, decoder_chain(model, CLEAN), measure)
+
+
+ALL_HEADS = [(block, head) for block in range(3) for head in range(3)]
+
+
+@pytest.mark.parametrize("make", [translator, lambda: translator(tied_embeddings="all",
+                                                                 norm="batch")])
+def test_heads_that_read_one_source_are_the_model_on_it(make):
+    model = make()
+    clean, corrupted = CLEAN.copy(), CORRUPTED.copy()
+    clean[1, 4:], corrupted[1, 5:] = 0, 0                         # each has padding of its own
+    for heads, src in ((ALL_HEADS, clean), ([], corrupted)):
+        found = two_sources_forward(model, clean, corrupted, tgt=TGT, heads=heads)
+        np.testing.assert_allclose(found, model.forward(src, TGT)[0], rtol=0, atol=1e-11)
+
+
+def test_one_head_reads_the_clean_source_and_the_others_the_corrupted_one():
+    """Where the other heads are silent, and it alone is changed, the run is the clean one."""
+    model = translator()
+    others = [head for head in ALL_HEADS if head != (1, 2)]
+    alone = ablate_heads(model, others, where="cross")
+    found = two_sources_forward(alone, CLEAN, CORRUPTED, tgt=TGT, heads=[(1, 2)])
+    np.testing.assert_allclose(found, alone.forward(CLEAN, TGT)[0], rtol=0, atol=1e-11)
+    found = two_sources_forward(alone, CLEAN, CORRUPTED, tgt=TGT, heads=others)
+    np.testing.assert_allclose(found, alone.forward(CORRUPTED, TGT)[0], rtol=0, atol=1e-11)
+    assert np.abs(alone.forward(CLEAN, TGT)[0] - found).max() > 1e-6
+
+
+def test_each_head_has_a_share():
+    model = translator()
+    found = head_patching(model, CLEAN, CORRUPTED, tgt=TGT, measure=measure)
+    assert found.shape == (3, 3)
+    high, low = (measure(model.forward(src, TGT)[0]) for src in (CLEAN, CORRUPTED))
+    one = measure(two_sources_forward(model, CLEAN, CORRUPTED, tgt=TGT, heads=[(2, 1)]))
+    assert found[2, 1] == pytest.approx((one - low) / (high - low), abs=1e-9)
+    with pytest.raises(ValueError, match="there is nothing to restore"):
+        head_patching(model, CLEAN, CLEAN, tgt=TGT, measure=measure)

@@ -6,10 +6,10 @@ import pytest
 from minitransformer.data.batching import make_batch
 from minitransformer.interpretability.ablation import ablate_heads
 from minitransformer.teaching import translator_heads_runs
+from minitransformer.teaching.number_endings import ending, mistake, with_endings
 from minitransformer.teaching.price_runs import trained
 from minitransformer.teaching.translator_heads_runs import (
-    ending, letter_losses, looks, measure, memory_patching, mistake, read_translator_heads,
-    units_pairs, with_endings, without_each)
+    letter_losses, looks, measure, patching, read_translator_heads, units_pairs, without_each)
 from minitransformer.translator import Pairs, number_word_pairs
 
 ALL = number_word_pairs()
@@ -95,9 +95,10 @@ def test_pairs_to_patch_differ_in_one_word_and_in_the_letter_asked_for(translato
 
 
 def test_the_map_knows_the_word_that_differs(translator):
-    found = memory_patching(translator, "units")
-    assert found.shape == (3, 14)
-    np.testing.assert_allclose(found[0], [0] * 13 + [1], atol=1e-4)
+    found = patching(translator, "units", n_texts=8)
+    assert found["places"].shape == (3, 14) and found["heads"].shape == (2, 4)
+    np.testing.assert_allclose(found["places"][0], [0] * 13 + [1], atol=1e-4)
+    assert len(found["blocks"]) == 2
 
 
 def test_a_run_is_written_and_read_back(tmp_path, capsys):
@@ -108,7 +109,10 @@ def test_a_run_is_written_and_read_back(tmp_path, capsys):
     assert "seed 0" in capsys.readouterr().out
     run = read_translator_heads(path)["runs"][0]
     assert sum(n for key, n in run["whole"].items() if key != "examples") == run["numbers"]
-    assert len(run["cross"]) == 8 and np.shape(run["patching"]["tens"]) == (3, 14)
+    assert len(run["cross"]) == 8 and np.shape(run["patching"]["tens"]["places"]) == (3, 14)
+    assert [row["gone"] for row in run["together"]] == ["block 0", "block 1", *"1234567"]
+    first = run["together"][2]["heads"][0]
+    assert run["looks"]["units"][first[0]][first[1]] == np.max(run["looks"]["units"])
 
 
 def test_the_committed_file_is_of_these_settings():
