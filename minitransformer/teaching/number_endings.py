@@ -1,4 +1,4 @@
-"""Numbers that end in tens and units: where both stand, and what a translation has wrong in them."""
+"""Numbers that end in tens and units: where they stand, and what a translation gets wrong."""
 
 import re
 from typing import NamedTuple
