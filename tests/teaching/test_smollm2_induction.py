@@ -1,0 +1,34 @@
+"""Lesson 20's look at SmolLM2, on a small model that has learned nothing."""
+
+import numpy as np
+import pytest
+
+from minitransformer.interpretability.ablation import ablate_heads, head_means
+from minitransformer.interpretability.induction import losses_by_half, repeated_tokens
+from minitransformer.models import DecoderOnly, DecoderOnlyConfig
+from minitransformer.teaching.smollm2_induction import induction_in, read_smollm2_induction
+
+
+def test_heads_are_taken_by_their_rank(capsys):
+    model = DecoderOnly(DecoderOnlyConfig(
+        30, d_model=12, n_heads=6, n_kv_heads=2, n_layers=2, d_ff=8, max_seq_len=12, dropout=0.0,
+        positions="rotary", bias=False, norm="rms", activation="swiglu"))
+    found = induction_in(model, range(3, 30), n_texts=3, period=5, taken=(1, 3), draws=2)
+    assert found["induction"].shape == found["previous"].shape == (2, 6)
+    assert np.all(np.diff([found["induction"][head] for head in found["order"]]) <= 0)
+    assert found["induction"][found["order"][0]] == found["induction"].max()
+    assert [(row["kind"], row["heads"]) for row in found["rows"]] == [
+        ("induction", 1), ("others", 1), ("others", 1), ("induction", 3), ("others", 3),
+        ("others", 3)]
+    ids = repeated_tokens(np.random.default_rng(0), n_texts=3, period=5, length=10,
+                          vocab=range(3, 30))
+    means = head_means(model.forward(ids)[1], n_heads=6)
+    silent = ablate_heads(model, found["order"][:3], means=means)
+    assert found["rows"][3]["second"] == losses_by_half(silent, ids)[1]
+    assert found["whole"] == losses_by_half(model, ids)
+    assert "others" in capsys.readouterr().out
+
+
+def test_a_missing_file_names_its_command(tmp_path):
+    with pytest.raises(FileNotFoundError, match="smollm2_induction"):
+        read_smollm2_induction(tmp_path / "none.json")
