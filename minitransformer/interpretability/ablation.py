@@ -26,8 +26,8 @@ def ablate_heads(model, heads, *, where="self", means=None):
 
     heads: (block, head) pairs. where: "self" in a model of one stack; "encoder", "decoder" (its
     self-attention) or "cross" in an encoder-decoder. means (L, H, K): what each head says instead,
-    everywhere the same; None: zeros. The copy shares all other parameters with the model, which
-    stays as it was.
+    everywhere the same [ablation.mean]; None: zeros. The copy shares all other
+    parameters with the model, which stays as it was.
     Raises ValueError for a block, head or place that is not there, and means of another shape.
     """
     stack, name = _place(model, where)

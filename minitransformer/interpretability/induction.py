@@ -1,6 +1,7 @@
 """Induction heads: attention that finds the last time a token stood here, and what came after it.
 
-In "... a b ... a" such a head lets the second a look at the b, and say it again. Lesson 20 grows
+In "... a b ... a" such a head lets the second a look at the b, and say it again. It takes another
+head, in an earlier block, that tells b what stands before it [induction.score]. Lesson 20 grows
 them. Each score is a mean of attention weights, so it lies between 0 and 1.
 Source: Elhage et al. 2021; Olsson et al. 2022.
 """

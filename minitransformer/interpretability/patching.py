@@ -102,9 +102,9 @@ def patching_map(clean, corrupted, measure):
     """(L + 1, T): how much of the clean answer comes back when one vector is the clean run's.
 
     share = (measure(patched) - measure(corrupted)) / (measure(clean) - measure(corrupted)),
-    for each level and each position alone: 0 is nothing, 1 is all of it; less and more happen.
-    clean, corrupted: Chains of two texts of the same shape. measure: a function of logits that
-    gives a number, such as logit_difference.
+    [patching.share] for each level and each position alone: 0 is nothing, 1 is all of it; less and
+    more happen. clean, corrupted: Chains of two texts of the same shape. measure: a function of
+    logits that gives a number, such as logit_difference.
     Raises ValueError for texts of different shapes, or that the measure does not tell apart.
     Source: Vig et al. 2020; Meng et al. 2022.
     """
