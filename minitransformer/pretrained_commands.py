@@ -17,6 +17,9 @@ def add_commands(add):
     sub.add_argument("--json", action="store_true",
                      help="print the vectors: a list of 384 numbers for each sentence")
 
+    sub = add(transcribe, "transcribe", "transcribe talk.wav", "transcribe part-1.wav part-2.wav")
+    sub.add_argument("files", nargs="+", metavar="FILE.wav", help="recordings of English speech")
+
 
 def pretrained(arguments):
     """List the models that others trained, or install some.
@@ -45,4 +48,27 @@ def embed(arguments):
 
     texts = arguments.text or [line.strip() for line in sys.stdin if line.strip()]
     print(embed.report(texts, query=arguments.query, best=arguments.best, as_json=arguments.json))
+    return 0
+
+
+def transcribe(arguments):
+    """Write down English speech from WAV files, with Whisper.
+
+    Any rate, mono or stereo, PCM samples of 8, 16, 24 or 32 bits. The model hears 30 s at a time,
+    each alone: a line is printed as soon as it is known, and a word that lies across a boundary may
+    be lost or come twice. With several files their names stand above.
+    """
+    from minitransformer.pretrained import load_pretrained
+    from minitransformer.pretrained.wav import read_wav
+
+    sounds = [read_wav(file) for file in arguments.files]  # a wrong file is known before any work
+    whisper = load_pretrained("whisper-tiny")
+    for file, (samples, rate) in zip(arguments.files, sounds, strict=True):
+        if len(sounds) > 1:
+            print(f"{file}:", flush=True)
+        heard = False
+        for heard in whisper.transcribe_windows(samples, rate):
+            print(heard, flush=True)
+        if not heard:
+            print(f"{file}: no speech is heard in it", file=sys.stderr)
     return 0

@@ -16,8 +16,8 @@ def mono(samples, rate):
     """samples (N,) or (N, channels), rate in samples a second -> (N,) in float64.
 
     Channels are averaged. Raises ValueError for another shape, no samples, numbers that are not
-    finite or far above 1, and a rate that no sound has; TypeError for what are no real numbers, and for whole ones,
-    which say nothing about how loud the loudest is.
+    finite or far above 1, and a rate that no sound has; TypeError for what are no real numbers:
+    whole ones do not say how loud the loudest could be.
     """
     samples = np.asarray(samples)
     if samples.dtype.kind != "f":

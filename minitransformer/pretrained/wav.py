@@ -14,6 +14,8 @@ def read_wav(path):
     Raises FileNotFoundError; ValueError for an empty file and what is no such WAV.
     """
     path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {str(path)!r}: check the path")
     size = path.stat().st_size
     if not size:
         raise ValueError(f"{path} is empty")
@@ -25,9 +27,9 @@ def read_wav(path):
             # The header is not believed: asking for more would take memory for it first.
             n_frames = min(file.getnframes(), size // (width * channels))
             data = file.readframes(n_frames)
-    except (wave.Error, EOFError) as error:
+    except (wave.Error, EOFError, RuntimeError) as error:  # the last: a chunk beyond the end
         raise ValueError(f"{path} is no WAV file with 8, 16, 24 or 32 bit PCM samples "
-                         f"({error or 'it ends too early'}). {_advice(path)}") from error
+                         f"({str(error) or 'its parts do not fit'}). {_advice(path)}") from error
     data = data[:len(data) // (width * channels) * width * channels]  # whole frames
     if not data:
         raise ValueError(f"{path} holds no samples")
@@ -48,9 +50,11 @@ def _numbers(data, width):
 def _advice(path):
     """What to do with a file that is none, from how it begins."""
     with open(path, "rb") as file:
-        start = file.read(12)
+        start = file.read(8)
     kinds = {b"ID3": "an MP3", b"\xff\xfb": "an MP3", b"\xff\xf3": "an MP3", b"fLaC": "a FLAC",
-             b"OggS": "an Ogg", start[:4] * (start[4:8] == b"ftyp") or b"\0none": "an MP4"}
+             b"OggS": "an Ogg"}
     kind = next((kind for mark, kind in kinds.items() if start.startswith(mark)), None)
+    kind = "an MP4" if start[4:8] == b"ftyp" else kind
     found = f"It looks like {kind} file. " if kind else ""
-    return f"{found}Make one first, for example: ffmpeg -i {path.name} -c:a pcm_s16le sound.wav"
+    return (f"{found}If it holds sound, make one first: "
+            f"ffmpeg -i {path.name} -c:a pcm_s16le sound.wav")

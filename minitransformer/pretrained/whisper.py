@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from minitransformer.functional import softmax_forward
 from minitransformer.kv_cache import DecoderBlockKvCache, KvCache
 from minitransformer.layers import tied_embeddings_forward
 from minitransformer.layers.options import norms_around
@@ -27,6 +28,7 @@ from minitransformer.sampling import sample
 from minitransformer.shapes import expect_ids
 
 START, WITHOUT_TIMES, END = "<|startoftranscript|>", "<|notimestamps|>", "<|endoftext|>"
+NO_SPEECH, NO_SPEECH_ABOVE = "<|nocaptions|>", 0.8  # silence and noise 0.85 to 0.95, speech to 0.4
 ENGLISH_VOCABULARY = 51_864  # of the models that know English alone and take no language
 GELU = 3                     # among the activations of the file
 
@@ -57,8 +59,8 @@ class Whisper:
         """
         sound = resample(mono(samples, rate), rate, RATE)                     # (N,)
         for start in range(0, len(sound), N_SAMPLES):
-            window = sound[start:start + N_SAMPLES]
-            if window.any() and (text := self.write(self.encode(log_mel(window)[None])).strip()):
+            mel = log_mel(sound[start:start + N_SAMPLES])                     # (3000, 80)
+            if text := self.write(self.encode(mel[None])).strip():
                 yield text
 
     def encode(self, mel):
@@ -70,31 +72,42 @@ class Whisper:
         return norm.forward(encoder["norm"], x)[0]                            # (B, S, D)
 
     def write(self, memory):
-        """memory (1, S, D) -> text, always the likeliest next token (greedy)."""
+        """memory (1, S, D) -> text, always the likeliest next token (greedy); "" for no speech."""
         return self.tokenizer.decode(self.write_ids(memory))
 
     def write_ids(self, memory):
-        """memory (1, S, D) -> the text's ids, cut off at half of max_seq_len."""
+        """memory (1, S, D) -> the text's ids, cut off at half of max_seq_len.
+
+        After START, one token means that nobody speaks: none are written where its probability is
+        above NO_SPEECH_ABOVE. In silence the model would write what was said in no sound at all.
+        """
         special = self.tokenizer.special
-        prompt = [special[START], special[WITHOUT_TIMES]]
-        return sample(self.decoding_step(memory), [prompt], stop=[special[END]], temperature=0,
+        step = self.decoding_step(memory)
+        probs, _ = softmax_forward(step(np.array([[special[START]]])))        # (1, V)
+        if probs[0, special[NO_SPEECH]] > NO_SPEECH_ABOVE:
+            return []
+        banned = [*self.suppressed, *self.suppressed_first]
+
+        def allowed_step(ids, rows):
+            """ids (1, 1), rows -> logits (1, V), -inf for what is not to be written."""
+            nonlocal banned
+            logits = step(ids)                                                # (1, V)
+            logits[:, banned] = -np.inf
+            banned = self.suppressed
+            return logits
+
+        return sample(allowed_step, [[special[WITHOUT_TIMES]]], stop=[special[END]], temperature=0,
                       max_new_tokens=self.config.max_seq_len // 2)[0]
 
     def decoding_step(self, memory):
-        """The step function of minitransformer.sampling that writes down memory (1, S, D)."""
+        """A function of the newest ids (1, T) -> logits (1, V) for the token that follows."""
         src = np.zeros(memory.shape[:2], int)                                 # (1, S) no padding
         kv_cache = [DecoderBlockKvCache(KvCache(), KvCache()) for _ in self.decoder["blocks"]]
 
-        def step(ids, rows):
-            """ids (1, T) -> logits (1, V) for the token that follows, -inf for suppressed ones."""
-            first = kv_cache[0].self_attention.length == 0
+        def step(ids):
             logits, _ = decoder_forward(self.decoder, memory, tgt=ids, src=src, config=self.config,
                                         kv_cache=kv_cache)                    # (1, T, V)
-            logits = logits[:, -1]                                            # (1, V)
-            logits[:, self.suppressed] = -np.inf
-            if first:
-                logits[:, self.suppressed_first] = -np.inf
-            return logits
+            return logits[:, -1]                                              # (1, V)
 
         return step
 
@@ -114,7 +127,7 @@ def load_folder(folder):
     file = read_ctranslate2(path)
     config = _config(path, file)
     tokenizer = ByteLevelTokenizer.from_json(folder / "tokenizer.json")
-    if lacking := {START, WITHOUT_TIMES, END} - tokenizer.special.keys():
+    if lacking := {START, WITHOUT_TIMES, END, NO_SPEECH} - tokenizer.special.keys():
         raise ValueError(f"{folder / 'tokenizer.json'} has no token {sorted(lacking)[0]}: it is "
                          f"another model's")
     rng = np.random.default_rng(0)
