@@ -33,20 +33,36 @@ def make_labelled_batch(examples):
     return LabelledBatch(features, None, mask, np.array([label for _, label in examples]))
 
 
+def make_text_batch(examples):
+    """A LabelledBatch of examples (ids, label), each a list of ids of its own length.
+
+    Padding is the id 0 and False in the mask. Raises ValueError for no examples, or an empty one.
+    """
+    lengths = np.array([len(ids) for ids, _ in examples])                     # (B,)
+    if not len(examples) or not lengths.all():
+        raise ValueError("a batch needs at least one (ids, label), and each at least one id")
+    mask = np.arange(lengths.max()) < lengths[:, None]                        # (B, T)
+    ids = np.zeros(mask.shape, int)                                           # (B, T)
+    ids[mask] = np.concatenate([ids for ids, _ in examples])
+    return LabelledBatch(None, ids, mask, np.array([label for _, label in examples]))
+
+
 class LabelledStream:
     """An endless stream of shuffled batches in which a step's batch depends on (seed, step) alone.
 
     Each epoch shows every example once; len(stream) is the number of steps in it. augment: a
     function of (features (T, C), rng) that gives other features of the same class, new ones each
-    time that an example is shown; None shows the examples as they are.
-    Raises ValueError as make_labelled_batch does, and for a batch_size below one.
+    time that an example is shown; None shows the examples as they are. make: of a list of examples
+    the batch, make_labelled_batch or make_text_batch.
+    Raises ValueError as make does, and for a batch_size below one.
     """
 
-    def __init__(self, examples, *, batch_size, seed, augment=None):
+    def __init__(self, examples, *, batch_size, seed, augment=None,
+                 make=make_labelled_batch):
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}, expected at least 1")
-        make_labelled_batch(examples)
-        self.examples, self.batch_size = examples, batch_size
+        make(examples)
+        self.make, self.examples, self.batch_size = make, examples, batch_size
         self.seed, self.augment = seed, augment
 
     def __len__(self):
@@ -61,4 +77,4 @@ class LabelledStream:
         if self.augment is not None:
             rng = np.random.default_rng([self.seed, epoch, 1 + place])
             examples = [(self.augment(features, rng), label) for features, label in examples]
-        return make_labelled_batch(examples)
+        return self.make(examples)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from minitransformer.data.labelled import LabelledStream, make_labelled_batch
+from minitransformer.data.labelled import LabelledStream, make_labelled_batch, make_text_batch
 
 
 def examples(count=7):
@@ -71,3 +71,22 @@ def test_what_is_no_batch_is_refused(given, words):
 def test_a_batch_needs_a_size():
     with pytest.raises(ValueError, match="batch_size is 0, expected at least 1"):
         LabelledStream(examples(), batch_size=0, seed=0)
+
+
+def test_a_batch_of_ids():
+    batch = make_text_batch([([5, 6], 1), ([7], 0), ([8, 9, 3], 2)])
+    assert batch.ids.tolist() == [[5, 6, 0], [7, 0, 0], [8, 9, 3]] and batch.features is None
+    assert batch.mask.tolist() == [[True, True, False], [True, False, False], [True] * 3]
+    assert batch.targets.tolist() == [1, 0, 2] and batch.ids.dtype.kind == "i"
+    for wrong in ([], [([], 1)]):
+        with pytest.raises(ValueError, match="at least one"):
+            make_text_batch(wrong)
+
+
+def test_a_stream_of_ids():
+    stream = LabelledStream([([i] * (1 + i), i) for i in range(1, 6)], batch_size=2, seed=1,
+                            make=make_text_batch)
+    seen = [label for step in range(3) for label in stream.batch(step).targets]
+    assert sorted(seen) == [1, 2, 3, 4, 5] and len(stream) == 3
+    batch = stream.batch(1)
+    assert (batch.mask.sum(axis=1) == 1 + batch.targets).all()
