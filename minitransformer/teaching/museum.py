@@ -15,6 +15,7 @@ from minitransformer.gradient_check import check_gradients
 from minitransformer.teaching import exhibits
 from minitransformer.teaching.decoding_checks import DECODING_CHECKS
 from minitransformer.teaching.price_checks import PRICE_CHECKS
+from minitransformer.teaching.reading_checks import READING_CHECKS
 from minitransformer.teaching.source import code_of
 from minitransformer.teaching.text_checks import TEXT_CHECKS
 from minitransformer.teaching.tile_checks import TILE_CHECKS
@@ -233,6 +234,7 @@ CHECKS = {
     **TEXT_CHECKS,
     **TILE_CHECKS,
     **PRICE_CHECKS,
+    **READING_CHECKS,
 }
 
 

@@ -1,0 +1,5 @@
+"""Exercises of lesson 19: shares of a score, rollout, the logit lens."""
+
+from minitransformer.teaching.exercises.lesson_19 import shares, streams
+
+ITEMS = shares.ITEMS + streams.ITEMS
