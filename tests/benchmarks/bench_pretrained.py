@@ -1,0 +1,117 @@
+"""The models that others trained, against the programs that they were made for, on the same files.
+
+    python -m pip install torch transformers
+    python tests/benchmarks/bench_pretrained.py
+    python tests/benchmarks/bench_pretrained.py --sizes minilm --threads 1 --rounds 5
+
+minilm: 64 sentences of the Python manual to vectors, against transformers' BertModel with the
+package tokenizers, sorted by length in batches of 32 on both sides. What comes out must agree
+before anything is timed. See rounds.py for what the ratio is. Where the original is missing, NumPy
+is timed alone; a model whose package is missing stops the run (python3 run.py pretrained NAME).
+"""
+
+import importlib.metadata
+import importlib.util
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+import rounds as benchmark
+
+
+class Work(NamedTuple):
+    """What both sides do in a round. A step takes the round's number, which it need not use."""
+
+    numpy: Callable
+    original: Callable | None  # None where it is missing
+    difference: Callable       # of nothing: how much the results differ
+    tolerance: float           # of that difference
+    packages: tuple            # whose versions belong to the row
+
+
+def minilm(threads):
+    """Sentences to vectors."""
+    from minitransformer.pretrained import load_pretrained
+
+    ours, texts = load_pretrained("minilm"), sentences(64)
+    if not installed("torch", "transformers"):
+        return Work(lambda i: ours.encode(texts), None, None, 1e-5, ())
+    theirs = MiniLmInTransformers(threads, ours.max_tokens)
+    return Work(lambda i: ours.encode(texts), lambda i: theirs.encode(texts),
+                lambda: abs(ours.encode(texts) - theirs.encode(texts)).max(), 1e-5,
+                ("torch", "transformers", "tokenizers"))
+
+
+WORK = {"minilm": minilm}  # name: a function of the number of threads that gives a Work
+
+
+class MiniLmInTransformers:
+    """The original's encode, from the same files."""
+
+    def __init__(self, threads, max_tokens):
+        import torch
+        from tokenizers import Tokenizer
+        from transformers import BertModel
+
+        from minitransformer.pretrained.install import pretrained_file
+
+        torch.set_num_threads(threads)
+        folder = pretrained_file("minilm", "model")
+        self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self.tokenizer.enable_truncation(max_tokens)
+        self.tokenizer.no_padding()
+        self.model = BertModel.from_pretrained(folder).eval()
+
+    def encode(self, texts, batch_size=32):
+        """A list of N texts -> (N, D)."""
+        import numpy as np
+        import torch
+
+        rows = [torch.tensor(encoding.ids) for encoding in self.tokenizer.encode_batch(texts)]
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+        vectors = np.zeros((len(rows), self.model.config.hidden_size), np.float32)  # (N, D)
+        for start in range(0, len(rows), batch_size):
+            chosen = order[start:start + batch_size]
+            ids = torch.nn.utils.rnn.pad_sequence([rows[i] for i in chosen], batch_first=True)
+            mask = torch.arange(ids.shape[1]) < torch.tensor([[len(rows[i])] for i in chosen])
+            with torch.inference_mode():
+                hidden = self.model(input_ids=ids, attention_mask=mask.long())[0]  # (B, T, D)
+                mean = (hidden * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)  # (B, D)
+                vectors[chosen] = torch.nn.functional.normalize(mean).numpy()      # (B, D)
+        return vectors
+
+
+def sentences(n):
+    """n sentences of the Python manual, of all lengths."""
+    from pydoc_data.topics import topics
+
+    text = " ".join(" ".join(topics[name] for name in sorted(topics)).split())
+    parts = [part for part in text.split(". ") if len(part) > 20]
+    return parts[::len(parts) // n][:n]
+
+
+def installed(*packages):
+    """Whether all of them are."""
+    return all(importlib.util.find_spec(package) for package in packages)
+
+
+def measure(name, threads, rounds):
+    """One row of the table, as a dict."""
+    work = WORK[name](threads)
+    sides, others = {"numpy": work.numpy}, {}
+    if work.original:
+        others = {"error": float(work.difference()),
+                  **{package: importlib.metadata.version(package) for package in work.packages}}
+        benchmark.expect_agreement(name, others["error"], work.tolerance, other="the original")
+        sides["original"] = work.original
+    return benchmark.row_of(name, threads, sides, rounds, **others)
+
+
+def main(argv=None):
+    """Measure and print."""
+    return benchmark.run(__file__, __doc__, WORK, measure, rounds=7, argv=argv,
+                         other="the original", install="python -m pip install torch transformers")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
