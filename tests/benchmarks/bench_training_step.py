@@ -8,6 +8,10 @@ the same weights and see the same batch. Before anything is timed, loss and grad
 without dropout, and in float64: in float32 a rounding error that carries a value across ReLU's
 corner is enough for 1e-4. PyTorch is at its best: fused attention, fused AdamW, gradients set to
 None. See rounds.py for what the ratio is. Without PyTorch, NumPy is timed alone.
+
+Tried and left out: two Python threads, each with half of the batch and BLAS at one thread, their
+gradients added. At S that took 1.32 (1.27 to 1.32) of the processor time of the whole batch on one
+thread. Against BLAS at two threads it has no number yet: that asks for two idle cores.
 """
 
 import importlib.util
