@@ -5,8 +5,8 @@
 
 The model reads 8 texts of 25 tokens drawn at random from its 49,152, each twice. Every head's
 scores are measured; then the heads with the highest induction scores are taken away, more and more
-of them, and as many others instead, by what they say on average. For lesson 20. The results stand
-in lessons/results/smollm2_induction.json.
+of them, as many others instead, and the heads with the highest previous-token scores, by what they
+say on average. For lesson 20. The results stand in lessons/results/smollm2_induction.json.
 """
 
 import json
@@ -23,6 +23,7 @@ from minitransformer.teaching.ladder import LADDER
 SMOLLM2_FILE = LADDER.with_name("smollm2_induction.json")
 TEXTS, PERIOD, TAKEN = 8, 25, (4, 8, 16, 32)
 DRAWS = 3  # sets of other heads
+PREVIOUS_TAKEN = (1, 2, 4)
 
 
 def induction_in(model, vocab, *, n_texts=TEXTS, period=PERIOD, taken=TAKEN, draws=DRAWS):
@@ -38,6 +39,7 @@ def induction_in(model, vocab, *, n_texts=TEXTS, period=PERIOD, taken=TAKEN, dra
     previous = np.array([previous_token_scores(w) for w in weights])         # (L, H)
     means = head_means(cache, n_heads=model.config.n_heads)                  # (L, H, K)
     del cache, weights
+    earlier = sorted(np.ndindex(previous.shape), key=lambda head: -previous[head])
     ranked = sorted(np.ndindex(induction.shape), key=lambda head: -induction[head])
     rng, rows = np.random.default_rng(1), []
     for n in taken:
@@ -49,7 +51,15 @@ def induction_in(model, vocab, *, n_texts=TEXTS, period=PERIOD, taken=TAKEN, dra
             first, second = losses_by_half(ablate_heads(model, heads, means=means), ids)
             rows.append({"kind": kind, "heads": n, "first": first, "second": second})
             print(rows[-1], flush=True)
-    return {"induction": induction, "previous": previous, "whole": losses_by_half(model, ids),
+    for n in PREVIOUS_TAKEN:
+        silent = ablate_heads(model, earlier[:n], means=means)
+        first, second = losses_by_half(silent, ids)
+        left = [induction_scores(block.attention.attention.weights, period)
+                for block in silent.forward(ids)[1].blocks]              # L of (H,)
+        rows.append({"kind": "previous", "heads": n, "first": first, "second": second,
+                     "induction": [float(left[i][h]) for i, h in ranked[:4]]})
+        print(rows[-1], flush=True)
+    return {"induction": induction, "previous": previous, "previous_order": earlier[:8], "whole": losses_by_half(model, ids),
             "order": ranked[:max(taken)], "rows": rows}
 
 

@@ -19,7 +19,10 @@ def test_heads_are_taken_by_their_rank(capsys):
     assert found["induction"][found["order"][0]] == found["induction"].max()
     assert [(row["kind"], row["heads"]) for row in found["rows"]] == [
         ("induction", 1), ("others", 1), ("others", 1), ("induction", 3), ("others", 3),
-        ("others", 3)]
+        ("others", 3), ("previous", 1), ("previous", 2), ("previous", 4)]
+    best = found["previous_order"][0]
+    assert found["previous"][best] == found["previous"].max()
+    assert len(found["rows"][-1]["induction"]) == 4
     ids = repeated_tokens(np.random.default_rng(0), n_texts=3, period=5, length=10,
                           vocab=range(3, 30))
     means = head_means(model.forward(ids)[1], n_heads=6)
