@@ -14,6 +14,9 @@ from minitransformer.tree import freeze
 from minitransformer.variants.low_rank import low_rank_backward, low_rank_forward
 
 
+ADAPTER = ("down", "up", "scale")  # what stands in a projection's tree beside w and b
+
+
 class AdaptedCache(NamedTuple):
     """Of a projection with adapters; without any, the linear pair's cache stands alone."""
 
@@ -92,7 +95,7 @@ def merge(params):
         if "down" not in projection:
             return projection
         change = projection["down"] @ projection["up"] * projection["scale"]      # (D, E)
-        plain = {key: x for key, x in projection.items() if key in ("w", "b")}
+        plain = {key: x for key, x in projection.items() if key not in ADAPTER}
         return {**plain, "w": freeze(projection["w"] + change)}
 
     return _with_projections(params, merged)
@@ -100,9 +103,9 @@ def merge(params):
 
 def _with_projections(tree, change, path=""):
     """The tree with change(path, projection) in the place of each projection in it."""
-    if isinstance(tree, dict) and "w" in tree:
-        return change(path, tree)
     if isinstance(tree, dict):
+        if "w" in tree:
+            return change(path, tree)
         return {key: _with_projections(child, change, f"{path}.{key}" if path else key)
                 for key, child in tree.items()}
     if isinstance(tree, list):

@@ -41,6 +41,7 @@ LESSON_OF = {  # the one place that says which lesson derives which pair
     "convolution": "17",
     "attribution": "19", "rollout": "19",
     "ablation": "20", "patching": "20", "induction": "20",
+    "low_rank": "18",
     "blockwise_attention": "21",
     "quantize": "22", "svd": "22", "prune": "22",
 }
