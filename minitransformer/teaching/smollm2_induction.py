@@ -59,8 +59,8 @@ def induction_in(model, vocab, *, n_texts=TEXTS, period=PERIOD, taken=TAKEN, dra
         rows.append({"kind": "previous", "heads": n, "first": first, "second": second,
                      "induction": [float(left[i][h]) for i, h in ranked[:4]]})
         print(rows[-1], flush=True)
-    return {"induction": induction, "previous": previous, "previous_order": earlier[:8], "whole": losses_by_half(model, ids),
-            "order": ranked[:max(taken)], "rows": rows}
+    return {"induction": induction, "previous": previous, "whole": losses_by_half(model, ids),
+            "order": ranked[:max(taken)], "previous_order": earlier[:8], "rows": rows}
 
 
 def measure(path=SMOLLM2_FILE):
