@@ -146,4 +146,13 @@ ITEMS = (
         because="Block 0 has told place 12 what stands before it. Place 11 has done its work, and "
                 "place 35 has not asked yet.",
     ),
+    Prediction(
+        "20.10", "Of the translator's eight cross-attention heads, the one that looks most at the "
+        "units' word while the units are written is made to say its mean. Of 383 translations, "
+        "nearly all right before, how many are wrong now?",
+        answer="hardly any",
+        choices=("hardly any", "about half", "nearly all"),
+        because="The other seven look there as well, and bring enough. A head that carries a "
+                "part of something is not yet one on which it depends.",
+    ),
 )
