@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minitransformer.models import DecoderOnly, DecoderOnlyConfig, EncoderOnly, EncoderOnlyConfig
-from minitransformer.pretrained.names import fill_params, transposed
+from minitransformer.pretrained.names import beside, fill_params, params_template, transposed
 from minitransformer.tree import tree_map
 
 ACTIVATIONS = {"gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh",
@@ -31,16 +31,16 @@ def load_huggingface(folder):
     settings = Settings(folder / "config.json")
     layout = LAYOUTS[settings.expect("model_type", *LAYOUTS)]
     try:
-        model = layout.model(layout.config(settings))
+        config = layout.config(settings)
     except ValueError as error:
         raise ValueError(f"{settings.path}: {error}") from error
     path = folder / "model.safetensors"
     arrays = read_safetensors(path)
     if any(name.startswith(layout.prefix) for name in arrays):
         arrays = {name.removeprefix(layout.prefix): x for name, x in arrays.items()}
-    params = fill_params(model.params, arrays, layout.table(model.config), source=path)
-    model.params = tree_map(lambda x: np.array(x, order="C"), params)
-    return model
+    params = fill_params(params_template(layout.model.init, config), arrays, layout.table(config),
+                         source=path)
+    return layout.model.of(config, tree_map(lambda x: np.array(x, order="C"), params))
 
 
 def read_safetensors(path):
@@ -191,10 +191,6 @@ def _llama_config(settings):
 
 
 def _llama_table(config):
-    def gate_and_up(mlp):  # side by side here
-        return lambda arrays: np.concatenate(
-            [arrays[f"{mlp}.gate_proj.weight"], arrays[f"{mlp}.up_proj.weight"]]).T  # (D, 2 F)
-
     table = {"embedding.table": "embed_tokens.weight", "norm.gain": "norm.weight",
              "output.w": transposed("lm_head.weight"),
              "output.b": lambda arrays: np.zeros(config.vocab_size)}  # they have none
@@ -205,7 +201,8 @@ def _llama_table(config):
         table |= {
             f"{ours}.before_attention.gain": f"{theirs}.input_layernorm.weight",
             f"{ours}.before_feed_forward.gain": f"{theirs}.post_attention_layernorm.weight",
-            f"{ours}.feed_forward.up.w": gate_and_up(f"{theirs}.mlp"),
+            f"{ours}.feed_forward.up.w": beside(f"{theirs}.mlp.gate_proj.weight",
+                                                f"{theirs}.mlp.up_proj.weight"),
             f"{ours}.feed_forward.down.w": transposed(f"{theirs}.mlp.down_proj.weight")}
     return table
 
