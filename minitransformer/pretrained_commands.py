@@ -20,6 +20,21 @@ def add_commands(add):
     sub = add(transcribe, "transcribe", "transcribe talk.wav", "transcribe part-1.wav part-2.wav")
     sub.add_argument("files", nargs="+", metavar="FILE.wav", help="recordings of English speech")
 
+    sub = add(chat, "chat", 'chat "What is the capital of France?"',
+              'chat --system "Answer in one word."', "chat < questions.txt")
+    sub.add_argument("question", nargs="?", help="answer this, and end (default: ask again and "
+                                                 "again, or the lines of stdin)")
+    sub.add_argument("--system", metavar="TEXT", help="what the model shall be (default: a helpful "
+                                                      "assistant, as its makers put it)")
+    sub.add_argument("--max-new-tokens", type=int, default=500, metavar="N",
+                     help="the longest answer in tokens (default 500)")
+    sub.add_argument("--temperature", type=float, default=0.2, metavar="X",
+                     help="low is likelier, 0 always the likeliest (default 0.2, its makers' advice)")
+    sub.add_argument("--top-p", type=float, default=0.9, metavar="P",
+                     help="draw from the fewest tokens that together have the probability P "
+                          "(default 0.9)")
+    sub.add_argument("--seed", type=int, default=0, help="of all random draws (default 0)")
+
 
 def pretrained(arguments):
     """List the models that others trained, or install some.
@@ -49,6 +64,17 @@ def embed(arguments):
     texts = arguments.text or [line.strip() for line in sys.stdin if line.strip()]
     print(embed.report(texts, query=arguments.query, best=arguments.best, as_json=arguments.json))
     return 0
+
+
+def chat(arguments):
+    """Talk with SmolLM2, a language model of 135 million numbers that knows a little of much.
+
+    The answer comes word by word. It often sounds better than it is. The conversation is kept:
+    /reset begins a new one, /quit or Ctrl-D ends it, Ctrl-C stops an answer.
+    """
+    from minitransformer.pretrained import talk
+
+    return talk.run(arguments)
 
 
 def transcribe(arguments):

@@ -10,7 +10,7 @@
 The model goes on after "assistant" and its line's end, until it writes <|im_end|> itself.
 """
 
-from minitransformer.pretrained.writer import Writer
+from minitransformer.pretrained.writer import Reading, Writer
 
 START, END = "<|im_start|>", "<|im_end|>"
 SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
@@ -26,6 +26,10 @@ class ChatWriter(Writer):
     def chat(self, messages, **choice):
         """The answer to a conversation, a text. Takes and raises what `stream_chat` does."""
         return "".join(self.stream_chat(messages, **choice))
+
+    def conversation(self, system=SYSTEM):
+        """A Conversation, whose earlier messages are not read again; system: its instructions."""
+        return Conversation(self, system)
 
     def stream_chat(self, messages, *, max_new_tokens=500, **choice):
         """Yield the answer to a conversation piece by piece.
@@ -44,6 +48,33 @@ class ChatWriter(Writer):
                              f"{self.model.config.max_seq_len}: start a new one, or ask for fewer")
         return self.tokenizer.decode_stream(
             self.stream_ids(ids, max_new_tokens=max_new_tokens, **choice))
+
+
+class Conversation:
+    """Questions and answers, one after another. messages: all of them so far."""
+
+    def __init__(self, writer, system=SYSTEM):
+        self.writer = writer
+        self.messages = [{"role": "system", "content": system}]
+        self.reading = Reading(writer.model)
+
+    def ask(self, question, **choice):
+        """Yield the answer piece by piece. choice, and what it raises: as in stream_chat.
+
+        If nobody listens to the end, what was said until then is the answer.
+        """
+        asked = [*self.messages, {"role": "user", "content": question}]
+        pieces = self.writer.stream_chat(asked, reading=self.reading, **choice)
+        return self._answer(asked, pieces)
+
+    def _answer(self, asked, pieces):
+        said = []
+        try:
+            for piece in pieces:
+                said.append(piece)
+                yield piece
+        finally:
+            self.messages = [*asked, {"role": "assistant", "content": "".join(said)}]
 
 
 def chat_ids(messages, tokenizer):
