@@ -29,7 +29,7 @@ def add_commands(add):
     sub.add_argument("--max-new-tokens", type=int, default=500, metavar="N",
                      help="the longest answer in tokens (default 500)")
     sub.add_argument("--temperature", type=float, default=0.2, metavar="X",
-                     help="low is likelier, 0 always the likeliest (default 0.2, its makers' advice)")
+                     help="low is likelier, 0 always the likeliest (default 0.2)")
     sub.add_argument("--top-p", type=float, default=0.9, metavar="P",
                      help="draw from the fewest tokens that together have the probability P "
                           "(default 0.9)")
