@@ -13,7 +13,7 @@ from minitransformer.models.lean_decoding import lean_decoding_step
 from minitransformer.tree import tree_map
 from minitransformer.variants.adapters import lora
 
-SIZES = {"vocab_size": 11, "d_model": 24, "n_heads": 6, "n_layers": 2, "d_ff": 7, "max_seq_len": 19}
+SIZES = {"vocab_size": 11, "d_model": 36, "n_heads": 6, "n_layers": 2, "d_ff": 7, "max_seq_len": 19}
 CHOICES = {
     "norm": ("layer", "rms", "none"), "norm_placement": NORM_PLACEMENTS,
     "activation": tuple(ACTIVATIONS), "positions": tuple(POSITIONS), "n_kv_heads": (None, 3, 1),
