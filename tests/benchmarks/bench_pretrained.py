@@ -1,18 +1,23 @@
 """The models that others trained, against the programs that they were made for, on the same files.
 
-    python -m pip install torch transformers
+    python -m pip install torch transformers ctranslate2
     python tests/benchmarks/bench_pretrained.py
     python tests/benchmarks/bench_pretrained.py --sizes minilm --threads 1 --rounds 5
 
 minilm: 64 sentences of the Python manual to vectors, against transformers' BertModel with the
 package tokenizers, sorted by length in batches of 32 on both sides. What comes out must agree
-before anything is timed. See rounds.py for what the ratio is. Where the original is missing, NumPy
+before anything is timed. See rounds.py for what the ratio is.
+whisper: a spoken sentence (by espeak-ng, apt-get install espeak-ng), its spectrogram to the text's
+ids, greedily, against ctranslate2 in float32. Where the original is missing, NumPy
 is timed alone; a model whose package is missing stops the run (python3 run.py pretrained NAME).
 """
 
 import importlib.metadata
 import importlib.util
+import shutil
+import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -42,7 +47,29 @@ def minilm(threads):
                 ("torch", "transformers", "tokenizers"))
 
 
-WORK = {"minilm": minilm}  # name: a function of the number of threads that gives a Work
+def whisper(threads):
+    """A spoken sentence to text."""
+    from minitransformer.pretrained import load_pretrained
+
+    ours, mel = load_pretrained("whisper-tiny"), spoken_sentence()  # mel (1, 3000, 80)
+
+    def write(i=0):
+        return ours.write_ids(ours.encode(mel))
+
+    if not installed("ctranslate2"):
+        return Work(write, None, None, 1e-3, ())
+    theirs = WhisperInCtranslate2(threads, ours.tokenizer.special, mel)
+
+    def difference():
+        if write() != theirs.write():
+            return float("inf")
+        return abs(ours.encode(mel) - theirs.encode()).max()
+
+    return Work(write, theirs.write, difference, 1e-3, ("ctranslate2",))
+
+
+# name: a function of the number of threads that gives a Work
+WORK = {"minilm": minilm, "whisper": whisper}
 
 
 class MiniLmInTransformers:
@@ -81,6 +108,51 @@ class MiniLmInTransformers:
         return vectors
 
 
+class WhisperInCtranslate2:
+    """The original's encode and generate, from the same files."""
+
+    def __init__(self, threads, special, mel):
+        import ctranslate2
+        import numpy as np
+
+        from minitransformer.pretrained.install import pretrained_file
+
+        folder = pretrained_file("whisper-tiny", "model/model.bin").parent
+        self.model = ctranslate2.models.Whisper(str(folder), device="cpu", compute_type="float32",
+                                                intra_threads=threads, inter_threads=1)
+        mel = np.ascontiguousarray(mel.swapaxes(1, 2))                         # (1, 80, 3000)
+        self.mel = ctranslate2.StorageView.from_array(mel)
+        self.prompt = [special["<|startoftranscript|>"], special["<|notimestamps|>"]]
+        self.end = special["<|endoftext|>"]
+
+    def encode(self):
+        """The memory, (1, 1500, D)."""
+        import numpy as np
+
+        return np.array(self.model.encode(self.mel))
+
+    def write(self, i=0):
+        """The ids of the text."""
+        memory = self.model.encode(self.mel)
+        ids = self.model.generate(memory, [self.prompt], beam_size=1)[0].sequences_ids[0]
+        return [token for token in ids if token != self.end]
+
+
+def spoken_sentence():
+    """The log-mel spectrogram (1, 3000, 80) of a sentence. SystemExit without espeak-ng."""
+    from minitransformer.pretrained.log_mel import RATE, log_mel
+    from minitransformer.pretrained.sound import mono, resample
+    from minitransformer.pretrained.wav import read_wav
+
+    if not shutil.which("espeak-ng"):
+        raise SystemExit("whisper needs a voice: apt-get install espeak-ng")
+    with tempfile.NamedTemporaryFile(suffix=".wav") as file:
+        subprocess.run(["espeak-ng", "-v", "en-us", "-s", "140", "-w", file.name,
+                        "Today is a beautiful day and we are going to the park."], check=True)
+        samples, rate = read_wav(file.name)
+    return log_mel(resample(mono(samples, rate), rate, RATE))[None]
+
+
 def sentences(n):
     """n sentences of the Python manual, of all lengths."""
     from pydoc_data.topics import topics
@@ -109,8 +181,9 @@ def measure(name, threads, rounds):
 
 def main(argv=None):
     """Measure and print."""
-    return benchmark.run(__file__, __doc__, WORK, measure, rounds=7, argv=argv,
-                         other="the original", install="python -m pip install torch transformers")
+    return benchmark.run(
+        __file__, __doc__, WORK, measure, rounds=7, argv=argv, other="the original",
+        install="python -m pip install torch transformers ctranslate2")
 
 
 if __name__ == "__main__":
