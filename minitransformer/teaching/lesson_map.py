@@ -37,22 +37,28 @@ BUILDS = {  # in a box of the picture
     "13": "RMS norm, batch norm",
     "14": "rotary, shared heads, gates",
     "15": "voices, digits, missing words",
+    "16": "MiniLM and glassllm in the same code",
+    "17": "SmolLM2 answers, Whisper writes down",
+    "18": "frozen, adapters, full: examples and minutes",
+    "19": "maps, attributions, lens",
+    "20": "ablation, patching",
     "21": "attention in blocks, layers computed twice",
     "22": "operations counted; int8, pruning, low rank",
 }
 PARTS = (("Tools", GREEN, ("00", "01", "02", "03")), ("Parts", BLUE, ("04", "05", "06", "07")),
          ("The whole", PURPLE, ("08", "09", "10")))
 AFTERWARDS = (("Models", ORANGE, ("11", "12", "13", "14", "15")),  # in any order: no arrows
+              ("Real", GREEN, ("16", "17", "18")), ("Inside", BLUE, ("19", "20")),
               ("Size", VERMILLION, ("21", "22")))
 # All in inches: the axes have one unit an inch. A place is a box's middle.
-WIDTH, HEIGHT = 10.6, 8.9
+WIDTH, HEIGHT = 10.6, 11.5
 BOX_WIDTH, BOX_HEIGHT = 1.75, 0.98
 COLUMNS, FIVE = (1.62, 4.18, 6.74, 9.3), (1.62, 3.54, 5.46, 7.38, 9.3)
-PLACES = {**{lesson: (x, 8.2) for lesson, x in zip(PARTS[0][2], COLUMNS)},
-          "04": (1.62, 5.75), "05": (5.46, 6.31), "06": (5.46, 5.19), "07": (9.3, 5.75),
-          **{lesson: (x, 3.3) for lesson, x in zip(PARTS[2][2], COLUMNS)},
-          **{lesson: (x, 2.0) for lesson, x in zip(AFTERWARDS[0][2], FIVE)},
-          **{lesson: (x, 0.7) for lesson, x in zip(AFTERWARDS[1][2], FIVE)}}
+PLACES = {**{lesson: (x, 10.8) for lesson, x in zip(PARTS[0][2], COLUMNS)},
+          "04": (1.62, 8.35), "05": (5.46, 8.91), "06": (5.46, 7.79), "07": (9.3, 8.35),
+          **{lesson: (x, 5.9) for lesson, x in zip(PARTS[2][2], COLUMNS)},
+          **{lesson: (x, 4.6 - 1.3 * row) for row, (_, _, part) in enumerate(AFTERWARDS)
+             for lesson, x in zip(part, FIVE)}}
 
 
 class Lesson(NamedTuple):
