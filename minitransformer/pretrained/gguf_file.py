@@ -24,7 +24,9 @@ class GgufFile:
 
         class Reader(reader):
             def _get(self, offset, dtype, count=1, override_order=None):
-                # The package takes what is there; so a false length would keep it busy for ever.
+                # The package takes what is there, so a false length would keep it busy for ever. As
+                # a plain array its hundreds of thousands of small pieces cost half the time.
+                self.data = np.asarray(self.data)
                 end = int(offset) + np.dtype(dtype).itemsize * int(count)
                 if end > len(self.data):
                     raise ValueError(f"it asks for {end} bytes and has {len(self.data)}")
