@@ -130,13 +130,22 @@ def load_folder(folder):
     if lacking := {START, WITHOUT_TIMES, END, NO_SPEECH} - tokenizer.special.keys():
         raise ValueError(f"{folder / 'tokenizer.json'} has no token {sorted(lacking)[0]}: it is "
                          f"another model's")
-    rng = np.random.default_rng(0)
-    template = encoder_decoder_init(rng, config=config)
+    template = encoder_decoder_init(_Zeros, config=config)
     template["encoder"]["stem"] = whisper_stem_init(
-        rng, n_mels=N_MELS, n_positions=N_FRAMES // 2, d_model=config.d_model)
+        _Zeros, n_mels=N_MELS, n_positions=N_FRAMES // 2, d_model=config.d_model)
     del template["encoder"]["embedding"]  # its place is the stem's
     params = fill_params(template, file.arrays, _table(config.n_layers), source=path)
     return Whisper(params, config, tokenizer, **_suppressed(folder / "config.json"))
+
+
+class _Zeros:
+    """Stands for a generator where every number is about to be replaced: drawing takes a second."""
+
+    @staticmethod
+    def normal(mean, deviation, size):
+        return np.zeros(size)
+
+    uniform = normal
 
 
 def _config(path, file):
@@ -154,12 +163,15 @@ def _config(path, file):
     if not all(array.dtype.kind == "f" for array in arrays.values() if array.ndim):
         raise ValueError(f"{path} holds weights in whole numbers: only float32 and float16 are "
                          f"read here")
-    sizes = [arrays[name].shape if name in arrays else None for name in (
-        "decoder/embeddings/weight", "decoder/position_encodings/encodings",
-        "decoder/layer_0/ffn/linear_0/weight")]
+    names = ("decoder/embeddings/weight", "decoder/position_encodings/encodings",
+             "decoder/layer_0/ffn/linear_0/weight")
+    sizes = [arrays[name].shape if name in arrays else None for name in names]
     if None in sizes or any(len(shape) != 2 for shape in sizes) or file.kind != "WhisperSpec":
         raise ValueError(f"{path} holds a {file.kind}, expected a WhisperSpec, whole")
-    (V, D), (max_seq_len, _), (F, _) = sizes
+    (V, D), (max_seq_len, D_positions), (F, D_feed_forward) = sizes
+    if not D == D_positions == D_feed_forward:
+        raise ValueError(f"{path}: vectors are {D}, {D_positions} and {D_feed_forward} wide in "
+                         f"{', '.join(names)}, expected one width")
     if V != ENGLISH_VOCABULARY:
         raise ValueError(f"{path} has a vocabulary of {V}, expected {ENGLISH_VOCABULARY}: only the "
                          f"models for English are read here")

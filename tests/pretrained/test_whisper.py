@@ -75,6 +75,16 @@ def original(model):
     return Original()
 
 
+@pytest.fixture(scope="module")
+def memories(model, spectrograms):
+    return [model.encode(mel[None]) for mel in spectrograms]
+
+
+@pytest.fixture(scope="module")
+def original_memories(original, spectrograms):
+    return [original.encode(mel) for mel in spectrograms]
+
+
 def two_best_apart(model, memory, ids):
     """How far apart the two best allowed logits are after the text's beginning ids."""
     special = model.tokenizer.special
@@ -88,21 +98,19 @@ def two_best_apart(model, memory, ids):
 
 
 @pytest.mark.slow
-def test_the_encoder_is_the_originals(model, original, spectrograms):
-    for mel in spectrograms:
-        assert np.abs(model.encode(mel[None]) - original.encode(mel)).max() < 1e-3
+def test_the_encoder_is_the_originals(memories, original_memories):
+    for ours, theirs in zip(memories, original_memories, strict=True):
+        assert np.abs(ours - theirs).max() < 1e-3
 
 
 @pytest.mark.slow
-def test_the_text_is_the_originals(model, original, spectrograms):
-    for mel, sentence in zip(spectrograms, SENTENCES, strict=True):
-        theirs = original.write_ids(original.encode(mel))
-        memory = model.encode(mel[None])
-        ours = model.write_ids(memory)
-        if ours != theirs:  # allowed where the original's choice hung by a thread
-            same = next((n for n, (a, b) in enumerate(zip(ours, theirs)) if a != b),
-                        min(len(ours), len(theirs)))
-            assert two_best_apart(model, original.encode(mel), ours[:same]) < 1e-3, sentence
+def test_the_text_is_the_originals(model, original, memories, original_memories):
+    for memory, theirs, sentence in zip(memories, original_memories, SENTENCES, strict=True):
+        ours, expected = model.write_ids(memory), original.write_ids(theirs)
+        if ours != expected:  # allowed where the original's choice hung by a thread
+            same = next((n for n, (a, b) in enumerate(zip(ours, expected)) if a != b),
+                        min(len(ours), len(expected)))
+            assert two_best_apart(model, theirs, ours[:same]) < 1e-3, sentence
 
 
 @pytest.mark.slow
@@ -151,8 +159,8 @@ def test_what_is_no_sound_is_refused(model, samples, rate, error):
 
 
 @pytest.mark.slow
-def test_a_step_with_the_cache_is_the_whole_at_once(model, spectrograms):
-    memory = model.encode(spectrograms[1][None])
+def test_a_step_with_the_cache_is_the_whole_at_once(model, memories):
+    memory = memories[1]
     ids = model.tokenizer.encode(" Today is a beautiful day")
     step = model.decoding_step(memory)
     for i in ids:
@@ -237,6 +245,8 @@ def test_the_configuration_is_read_from_the_shapes():
     ({"decoder/embeddings/weight": np.zeros((51865, 4), np.float16)}, "vocabulary of 51865"),
     ({"decoder/embeddings/weight": np.zeros((51864, 4), np.int8)}, "weights in whole numbers"),
     ({"decoder/embeddings/weight": None}, "expected a WhisperSpec, whole"),
+    ({"decoder/position_encodings/encodings": np.zeros((99999, 1), np.float16)},
+     "vectors are 4, 1 and 4 wide"),
     ({"kind": "TransformerSpec"}, "holds a TransformerSpec, expected a WhisperSpec"),
 ])
 def test_a_file_of_another_model_is_named(changes, words):
