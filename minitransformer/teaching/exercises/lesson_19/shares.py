@@ -52,7 +52,7 @@ def curved(rng):
 
 ITEMS = (
     Exercise(
-        "19.1", "shares of a product, with a pencil", 5,
+        "19.2", "shares of a product, with a pencil", 5,
         solution=my_pencil_shares,
         mistakes=(
             Mistake(lambda: np.array([4.0, 2.0]), "The two have changed places: u's share first."),
@@ -79,7 +79,7 @@ ITEMS = (
                "f(3, 2) - f(1, 0) = 6."),
     ),
     Exercise(
-        "19.2", "integrated gradients", 10,
+        "19.3", "integrated gradients", 10,
         solution=my_integrated_gradients,
         cases=curved,
         results=("shares",),

@@ -56,7 +56,7 @@ def lenses(rng):
 
 ITEMS = (
     Exercise(
-        "19.3", "rollout", 8,
+        "19.1", "rollout", 8,
         solution=my_rollout,
         cases=stacks,
         results=("shares",),
