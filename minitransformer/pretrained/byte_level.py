@@ -111,8 +111,9 @@ class ByteLevelTokenizer:
         try:
             ids = [self._of_byte[byte] for byte in piece.encode("utf-8")]
         except UnicodeEncodeError as error:
-            raise ValueError(f"{piece!r} holds {piece[error.start]!r}, half of a surrogate pair, "
-                             f"which is no character: repair or drop it") from None
+            half = piece[error.start]
+            raise ValueError(f"{piece!r} holds {half!r}, half of a surrogate pair, which is no "
+                             f"character: repair or drop it") from None
         if None in ids:
             lacking = piece.encode("utf-8")[ids.index(None)]
             raise ValueError(f"{piece!r} holds the byte {lacking:#04x}, which this vocabulary has "

@@ -65,7 +65,7 @@ def read_config(file):
 
 # The rows of q and k come in another order than they were trained in: there a rotary pair is the
 # entries i and i + K / 2 of a head, in the file they lie next to each other. A permutation of the
-# entries leaves every product q.k what it was [rotary.permuted]; so the file's rows are taken as
+# entries leaves every product q.k what it was [permuted.score]; so the file's rows are taken as
 # they are, and the pairs are 2i and 2i + 1 (rope_interleaved, the default).
 def names(config):
     """The table of `fill_params`; the file's matrices are (outputs, inputs)."""

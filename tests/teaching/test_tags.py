@@ -19,7 +19,7 @@ import minitransformer
 
 PACKAGE = Path(minitransformer.__file__).parent
 LESSONS = PACKAGE.parent / "lessons"
-FOLDERS = ("functional", "variants", "layers", "models", "interpretability")
+FOLDERS = ("functional", "variants", "layers", "models", "pretrained", "interpretability")
 SINGLE_FILES = ("decoding.py", "sampling.py", "kv_cache.py", "compress.py")
 
 LESSON_OF = {  # the one place that says which lesson derives which pair
@@ -38,7 +38,7 @@ LESSON_OF = {  # the one place that says which lesson derives which pair
     "gelu": "14", "gelu_tanh": "14", "silu": "14", "swiglu": "14", "rotary": "14",
     "mean_pooling": "15",
     "rollout": "19", "attribution": "19",
-    "convolution": "17",
+    "convolution": "17", "permuted": "17",
     "attribution": "19", "rollout": "19",
     "ablation": "20", "patching": "20", "induction": "20",
     "low_rank": "18",

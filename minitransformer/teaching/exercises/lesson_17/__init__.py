@@ -1,5 +1,5 @@
 """Exercises of lesson 17."""
 
-from minitransformer.teaching.exercises.lesson_17 import sound
+from minitransformer.teaching.exercises.lesson_17 import sound, weights
 
-ITEMS = sound.ITEMS
+ITEMS = (*weights.ITEMS[:3], *sound.ITEMS, *weights.ITEMS[3:])
