@@ -121,6 +121,7 @@ def measure(experiment, *, seeds, tried=TRIED, choosing=CHOOSING, path=RESULTS):
                 if not known("runs", way, examples, seed, peak):
                     add("runs", way=way, examples=examples, seed=seed, peak=peak, part="test",
                         watch=examples == max(experiment.sizes))
+    write(path, content)
     return content
 
 
