@@ -17,7 +17,7 @@ def add_commands(add):
     sub.add_argument("--json", action="store_true",
                      help="print the vectors: a list of 384 numbers for each sentence")
 
-    sub = add(transcribe, "transcribe", "transcribe talk.wav", "transcribe part-1.wav part-2.wav")
+    sub = add(transcribe, "transcribe talk.wav", "transcribe part-1.wav part-2.wav")
     sub.add_argument("files", nargs="+", metavar="FILE.wav", help="recordings of English speech")
 
     sub = add(chat, "chat", 'chat "What is the capital of France?"',
