@@ -122,15 +122,7 @@ ITEMS = (
                 "that makes the first pay more.",
     ),
     Prediction(
-        "20.7", "A model with one block learns the same texts, for as many steps. What becomes of "
-        "the loss of its repeated half, which with two blocks ends below 0.3?",
-        answer="it stays above 2",
-        choices=("the same, only later", "about twice as high", "it stays above 2"),
-        because="Its keys are made of single tokens, so no head can look for the place behind a "
-                "certain one. It learns which tokens occur in the text, and no more.",
-    ),
-    Prediction(
-        "20.8", "The previous-token head is taken away from block 0, and block 1 stays as it is. "
+        "20.7", "The previous-token head is taken away from block 0, and block 1 stays as it is. "
         "How much of the induction heads' pattern in block 1 is left?",
         answer="next to nothing",
         choices=("all of it", "about half", "next to nothing"),
@@ -138,13 +130,21 @@ ITEMS = (
                 "any place what stood before it.",
     ),
     Prediction(
-        "20.9", "The token at place 11 has been exchanged, and place 35 can no longer find what "
+        "20.8", "The token at place 11 has been exchanged, and place 35 can no longer find what "
         "stood behind it. Between the two blocks, one vector is put back as it was. At which "
         "place does it restore most?",
         answer="12",
         choices=("11", "12", "35"),
         because="Block 0 has told place 12 what stands before it. Place 11 has done its work, and "
                 "place 35 has not asked yet.",
+    ),
+    Prediction(
+        "20.9", "A model with one block learns the same texts, for as many steps. What becomes of "
+        "the loss of its repeated half, which with two blocks ends below 0.3?",
+        answer="it stays above 2",
+        choices=("the same, only later", "about twice as high", "it stays above 2"),
+        because="Its keys are made of single tokens, so no head can look for the place behind a "
+                "certain one. It learns which tokens occur in the text, and no more.",
     ),
     Prediction(
         "20.10", "Of the translator's eight cross-attention heads, the one that looks most at the "
