@@ -1,5 +1,6 @@
 """What the models' objects share: parameters, loss, gradients, saving and loading."""
 
+import math
 from dataclasses import asdict
 
 import numpy as np
@@ -98,8 +99,32 @@ class Model:
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{path} holds no usable configuration ({error}): it was written "
                                   f"by another version of this package") from error
-        dtype = next(iter(arrays.values())).dtype if arrays else np.float32
-        model = cls(config, dtype=dtype)
+        dtype = next(iter(arrays.values())).dtype if arrays else np.dtype(np.float32)
+        if dtype.kind != "f":
+            raise CheckpointError(f"{path} holds weights of type {dtype}, expected real numbers")
+        room = _Room(path, sum(array.size for array in arrays.values()))
+        model = cls.of(config, cls.init(room, config=config, dtype=dtype))
         model.params = take_tree(path, arrays, "params", model.params)
         model.state = take_tree(path, arrays, "state", model.state)
         return model
+
+
+class _Room:
+    """In the place of a random generator: zeros, no more of them than a file has numbers.
+
+    The parameters will be the file's, so nothing need be drawn; and a configuration that asks for
+    terabytes is refused before they are taken. Every layer asks for its matrices first.
+    """
+
+    def __init__(self, path, numbers):
+        self.path, self.numbers, self.left = path, numbers, numbers
+
+    def normal(self, mean, spread, shape):
+        self.left -= math.prod(shape)
+        if self.left < 0:
+            raise CheckpointError(f"{self.path} has a configuration that asks for more parameters "
+                                  f"than the {self.numbers:,} numbers that it holds: it is damaged "
+                                  f"or made to mislead, and refused")
+        return np.broadcast_to(0.0, shape)
+
+    uniform = normal

@@ -1,12 +1,15 @@
 """Checkpoints: named arrays and a JSON text in one .npz file, without pickle, written atomically.
 
 A .npz file is a zip archive with one .npy file for each array; `np.load` reads it too. Loading
-never runs code: an array of Python objects would need pickle, which can, and is refused.
+never runs code: an array of Python objects would need pickle, which can, and is refused. Nor is a
+file believed: what its headers claim is compared with the bytes that are there before memory is
+taken for it.
 """
 
 import contextlib
 import glob
 import json
+import math
 import os
 import zipfile
 from pathlib import Path
@@ -16,6 +19,7 @@ import numpy as np
 from minitransformer.tree import tree_fill, tree_items
 
 METADATA = "metadata.json"
+NUMBERS = "biufc"  # NumPy's kinds of numbers: truth values, whole ones, real and complex ones
 
 
 class CheckpointError(ValueError):
@@ -28,12 +32,14 @@ def save_arrays(path, arrays, metadata):
     A reader finds the old file or the new one, never half of one: everything goes to a temporary
     file in the same folder, is forced to the disk, and takes the name in one step. What a killed
     process left behind is removed by the next save. The same content gives the same bytes.
-    Raises CheckpointError for arrays of Python objects, NaN or infinity: load would refuse them.
+    Raises CheckpointError for what load would refuse: arrays of anything but numbers, NaN or
+    infinity, and names that are paths.
     """
     path = Path(path)
     arrays = {name: np.asarray(array) for name, array in arrays.items()}
     for name, array in arrays.items():
-        _expect_numbers(path, name, array)
+        _expect_plain_name(path, name)
+        _expect_numbers(path, name, array.dtype)
         _expect_finite(path, name, array)
     # The names stand here too: a zip archive's own list of members bears no checksum.
     text = json.dumps({"arrays": list(arrays), "metadata": metadata}, indent=1)
@@ -62,8 +68,8 @@ def load_arrays(path):
     """Read what save_arrays wrote: ({name: array}, metadata).
 
     Raises FileNotFoundError when there is no such file; CheckpointError when it is cut off or
-    damaged (the archive holds a checksum of each member), was not written by save_arrays, or
-    holds pickled objects, NaN or infinity.
+    damaged (the archive holds a checksum of each member), was not written by save_arrays, claims
+    more than it holds, or holds pickled objects, NaN or infinity.
     """
     path = Path(path)
     if not path.is_file():
@@ -73,7 +79,9 @@ def load_arrays(path):
             if METADATA not in archive.namelist():
                 raise CheckpointError(f"{path} is a zip archive without {METADATA}, so it was not "
                                       f"written by this package: give a file that it saved")
+            _expect_honest_sizes(path, archive)
             content = json.loads(archive.read(METADATA))
+            _expect_members(path, content["arrays"], archive)
             arrays = {name: _read_array(path, name, archive) for name in content["arrays"]}
             metadata = dict(content["metadata"])
     except CheckpointError:
@@ -139,8 +147,47 @@ def expect_same_settings(path, what, saved, given):
                           f"that it was saved with, or start anew in another folder")
 
 
+def _expect_honest_sizes(path, archive):
+    """Members are stored as they are, and together are no larger than the file.
+
+    A compressed member of a kilobyte may become a gigabyte, and members may lie over each other.
+    """
+    members, size = archive.infolist(), path.stat().st_size
+    for member in members:
+        if member.compress_type or member.file_size != member.compress_size:  # 0: stored
+            raise CheckpointError(f"{path} holds {member.filename!r} compressed, which this "
+                                  f"package never does: nobody knows what it would grow to, so it "
+                                  f"is refused")
+    if (claimed := sum(member.file_size for member in members)) > size:
+        raise CheckpointError(f"{path} claims to hold {claimed:,} bytes, but has {size:,}: it is "
+                              f"damaged or made to mislead, and refused")
+
+
+def _expect_members(path, names, archive):
+    """The archive holds the metadata and the arrays that they name, each once, and nothing else."""
+    for name in names:
+        _expect_plain_name(path, name)
+    expected = sorted([METADATA, *(f"{name}.npy" for name in names)])
+    found = sorted(archive.namelist())
+    if found != expected:
+        odd = next((x for x in found if found.count(x) != expected.count(x)), None)
+        odd = odd or next(x for x in expected if x not in found)
+        raise CheckpointError(f"{path} holds {odd!r} {found.count(odd)} times, and its list names "
+                              f"it {expected.count(odd)} times: it is damaged, or was not written "
+                              f"by this package")
+
+
+def _expect_plain_name(path, name):
+    if not isinstance(name, str) or not name or set(name) & set('/\\:\0'):
+        raise CheckpointError(f"{path}: {name!r} is no name of an array: it may hold no / and \\ "
+                              f"and :, as a path does")
+
+
 def _read_array(path, name, archive):
-    with archive.open(f"{name}.npy") as file:
+    member = archive.getinfo(f"{name}.npy")
+    with archive.open(member) as file:
+        _expect_honest_header(path, name, file, member.file_size)
+    with archive.open(member) as file:
         array = np.lib.format.read_array(file, allow_pickle=False)
         if file.read(1):  # reading to the end also compares the checksum
             raise CheckpointError(f"{path} holds more bytes for {name!r} than its shape asks for")
@@ -148,10 +195,31 @@ def _read_array(path, name, archive):
     return array
 
 
-def _expect_numbers(path, name, array):
-    if array.dtype.hasobject:
+def _expect_honest_header(path, name, file, size):
+    """The .npy header's shape is that of the bytes behind it: NumPy takes the memory it asks for.
+
+    file stands at the header's start and ends after size bytes. An array of objects is left to
+    NumPy, which refuses it before anything else.
+    """
+    read = {(1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0}[np.lib.format.read_magic(file)]
+    shape, _, dtype = read(file)
+    if dtype.hasobject:
+        return
+    _expect_numbers(path, name, dtype)
+    asked, there = math.prod(shape) * dtype.itemsize, size - file.tell()
+    if min(shape, default=0) < 0 or asked > there:
+        raise CheckpointError(f"{path}: {name!r} has the shape {shape} in its header, which takes "
+                              f"{asked:,} bytes, but {there:,} are there: it is damaged or made to "
+                              f"mislead, and refused")
+
+
+def _expect_numbers(path, name, dtype):
+    if dtype.hasobject:
         raise CheckpointError(f"{path}: {name!r} is an array of Python objects, which only pickle "
                               f"could store: give arrays of numbers")
+    if dtype.kind not in NUMBERS:
+        raise CheckpointError(f"{path}: {name!r} is an array of {dtype}, expected numbers")
 
 
 def _expect_finite(path, name, array):
