@@ -10,7 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from minitransformer import PROJECT, __version__, pretrained_commands, train_commands
+from minitransformer import (
+    PROJECT, __version__, pretrained_commands, train_commands, trust_commands)
 from minitransformer.teaching import notebooks
 
 TRANSLATOR = train_commands.RUNS / "translator"  # where train leaves it and translate looks
@@ -82,6 +83,7 @@ def make_parser():
                      help=f"a model, or the folder that train made (default {TRANSLATOR})")
     sub.add_argument("--beam", type=int, default=1, metavar="N",
                      help="how many beginnings the search keeps (default 1, greedy)")
+    trust_commands.add_requirement(sub)
 
     sub = add(generate, 'generate "The with statement"', "generate --temperature 0.5 --seed 3",
               'generate "def " --n 5 --max-new-tokens 40 --top-p 0.9 --stop "\\n\\n"')
@@ -100,9 +102,11 @@ def make_parser():
     sub.add_argument("--stop", action="append", default=[], metavar="TEXT",
                      help=r"end before this text (\n is a new line); may be given several times")
     sub.add_argument("--n", type=int, default=1, metavar="N", help="write N texts (default 1)")
+    trust_commands.add_requirement(sub)
     add_seed(sub)
 
     pretrained_commands.add_commands(add)
+    trust_commands.add_commands(add)
     add(bench, "bench", rest=[])
     return parser
 
@@ -197,8 +201,9 @@ def train(arguments):
 
 def translate(arguments):
     """Translate with a trained model, a line for each text."""
-    from minitransformer.translator import Translator
+    from minitransformer.translator import FILE, Translator
 
+    trust_commands.expect_signed(arguments, FILE)
     translator = Translator.load(arguments.model)
     for text in arguments.text or (line.strip() for line in sys.stdin):
         print(translator.translate([text], beam_size=arguments.beam)[0], flush=True)
@@ -207,8 +212,9 @@ def translate(arguments):
 
 def generate(arguments):
     """Write text with a trained language model. The same seed gives the same text."""
-    from minitransformer.language_model import LanguageModel
+    from minitransformer.language_model.writer import FILE, LanguageModel
 
+    trust_commands.expect_signed(arguments, FILE)
     model = LanguageModel.load(arguments.model)
     names = "max_new_tokens temperature top_k top_p repetition_penalty seed".split()
     choice = {name: getattr(arguments, name) for name in names}

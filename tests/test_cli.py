@@ -13,7 +13,7 @@ from minitransformer import __version__, cli
 
 COMMANDS = ["tour", "check", "test", "lessons", "grade", "train", "train translator",
             "train classifier", "train language-model", "translate", "generate",
-            "transcribe", "bench"]
+            "transcribe", "keygen", "sign", "verify", "bench"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
