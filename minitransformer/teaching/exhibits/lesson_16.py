@@ -30,8 +30,7 @@ EXHIBITS = (
         inputs=loaded,
         breaks="every attention asks other questions than it was trained to. The matrices of q, k, "
                "v and out are square, so nothing complains, and the backward belongs to the "
-               "forward: every gradient is right, that of another model. Trained further, it "
-               "recovers, slowly, and one blames the data.",
+               "forward: every gradient is right, that of another model.",
         caught_by=("the original's numbers",),
         missed_by=("the gradient check", "a check with dout = ones", "a look at the shapes",
                    "a falling loss"),
