@@ -61,17 +61,17 @@ class KvCache:
             self._v_room = np.concatenate([self._v_room, more], axis=2)  # (B, G, 2 room, K)
         self._k_room[:, :, start:self.length] = k                        # (B, G, T_new, K)
         self._v_room[:, :, start:self.length] = v                        # (B, G, T_new, K)
-        self._alike = None
+        self._alike = None  # each row has grown by itself
         return self.k, self.v
 
     def append(self, k, v):
         """As extend, for one token and without its checks: k, v (B, G, K)."""
-        if self.length == (0 if self._k_room is None else self._k_room.shape[2]):  # no room left
+        if self._k_room is None or self.length == self._k_room.shape[2]:  # no room left
             return self.extend(k[:, :, None], v[:, :, None])
         self._k_room[:, :, self.length] = k                              # (B, G, K)
         self._v_room[:, :, self.length] = v                              # (B, G, K)
         self.length += 1
-        self._alike = None
+        self._alike = None  # each row has grown by itself
         return self.k, self.v
 
     def reorder(self, rows):

@@ -118,7 +118,7 @@ def tree_norm(tree):
     right to about 1e-7.
     """
     return math.sqrt(sum(_sum_of_squares(piece) for _, x in tree_items(tree)
-                         for piece, in pieces(x)))
+                         for (piece,) in pieces(x)))
 
 
 def _sum_of_squares(x):

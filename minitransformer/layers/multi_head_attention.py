@@ -43,20 +43,20 @@ def multi_head_attention_forward(params, x, memory=None, *, n_heads, mask=None, 
     source = x if memory is None else memory                             # (B, S, D)
     q, q_cache = projection_forward(params["q"], x)                      # (B, T, D)
     start = kv_cache.length if kv_cache else 0                           # where x begins
-    q, q_turn = positions.turn(split_heads(q, n_heads), start)               # (B, H, T, K)
+    q, q_turn = positions.turn(split_heads(q, n_heads), start)           # (B, H, T, K)
     if kv_cache is not None and memory is not None and kv_cache.k is not None:
         k, v = kv_cache.k, kv_cache.v  # the memory does not change: projected at the first step
     else:
         k, k_cache = projection_forward(params["k"], source)             # (B, S, D)
         v, v_cache = projection_forward(params["v"], source)             # (B, S, D)
         G = k.shape[-1] // q.shape[-1]                                   # key/value heads
-        k, k_turn = positions.turn(split_heads(k, G), start)                 # (B, G, S, K)
+        k, k_turn = positions.turn(split_heads(k, G), start)             # (B, G, S, K)
         v = split_heads(v, G)                                            # (B, G, S, K)
         if kv_cache is not None:
             k, v = kv_cache.extend(k, v)                                 # (B, G, earlier + S, K)
     heads, attention_cache = ATTENTIONS[attention].forward(
         q, k, v, mask=mask, causal=causal,
-        **positions.on_scores(n_heads, q.shape[2], k.shape[2]))              # (B, H, T, K)
+        **positions.on_scores(n_heads, q.shape[2], k.shape[2]))          # (B, H, T, K)
     out, out_cache = projection_forward(params["out"], merge_heads(heads))         # (B, T, D)
     if kv_cache is not None:
         return out, None

@@ -24,13 +24,14 @@ def projection_init(rng, *, d_in, d_out, bias=True, dtype=np.float32):
 def projection_forward(params, x):
     """x (..., d_in) -> y = x w + b, and what adapters in params add (..., d_out), cache."""
     y, cache = linear_forward(x, params["w"], params.get("b"),
-                              trainable=params["w"].flags.writeable)         # (..., d_out)
-    return adapted(params, x, y, cache)
+                              trainable=params["w"].flags.writeable)  # read-only: frozen
+    return adapted(params, x, y, cache)  # (..., d_out) as they are, if there is no "down"
 
 
-# The linear pair's own gradients, [linear.dx] [linear.dw] [linear.db], sorted into the tree.
+# The linear pair's [linear.dx] [linear.dw] [linear.db], sorted into the tree; "b" stays, as None,
+# where it is frozen. (getattr: the cache of a reader's own linear pair may have no names.)
 def projection_backward(dout, cache):
     """dout (..., d_out) -> dparams, dx (..., d_in)."""
     dx, dw, db = linear_backward(dout, linear_part(cache))
     dparams = {"w": dw} if getattr(linear_part(cache), "b", db) is None else {"w": dw, "b": db}
-    return adapted_gradients(dparams, dx, dout, cache)
+    return adapted_gradients(dparams, dx, dout, cache)  # as they are, if there was no "down"

@@ -37,7 +37,7 @@ def token_embedding_forward(params, *, ids, config, start=0, dropout_key=None):
     expect_shape("ids", ids, "B T")
     expect_length(start + np.shape(ids)[1], config.max_seq_len)
     rows, embedding_cache = embedding_forward(params["table"], ids=ids)    # (B, T, D)
-    scale, positions = embedding_options(config)                           # sqrt(D)
+    scale, positions = embedding_options(config)                           # scale: sqrt(D)
     x, positions_cache = positions.add(params, rows * scale, config, start)  # (B, T, D)
     x, dropout_cache = dropout_forward(x, rate=config.dropout, rng=dropout_rng(dropout_key, 0),
                                        training=dropout_key is not None)   # (B, T, D)
@@ -50,6 +50,6 @@ def token_embedding_forward(params, *, ids, config, start=0, dropout_key=None):
 def token_embedding_backward(dout, cache):
     """dout (B, T, D) -> dparams."""
     dx = dropout_backward(dout, cache.dropout)                             # (B, T, D)
-    dtable = None if is_frozen(cache.embedding.table) else embedding_backward(
-        dx * cache.scale, cache.embedding)                                 # (V, D)
+    dtable = (None if is_frozen(cache.embedding.table) else
+              embedding_backward(dx * cache.scale, cache.embedding))       # (V, D)
     return {"table": dtable, **cache.add_backward(dx, cache.positions)}

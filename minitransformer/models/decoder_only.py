@@ -56,10 +56,10 @@ def decoder_only_init(rng, *, config, dtype=np.float32):
 
 class DecoderOnlyCache(NamedTuple):
     embedding: NamedTuple
-    blocks: list  # of BlocksCache
+    blocks: list  # each block's cache, as in BlocksCache
     head: NamedTuple
-    frozen: list  # of BlocksCache
-    frozen_embedding: dict | None  # its gradient, None for each array, where it is frozen
+    frozen: list  # the gradients of the lowest blocks, as in BlocksCache: None for each array
+    frozen_embedding: dict | None  # likewise the embedding's; None where it learns
 
 
 def decoder_only_forward(params, *, ids, config, dropout_seed=None, kv_cache=None):
@@ -71,19 +71,20 @@ def decoder_only_forward(params, *, ids, config, dropout_seed=None, kv_cache=Non
     Source: Radford et al. 2018; with other options, Touvron et al. 2023.
     """
     norm, _ = norms_around(config)
+    embedding = params["embedding"]
+    frozen_embedding = no_gradients(embedding) if is_frozen(embedding) else None
     start = 0 if kv_cache is None else kv_cache[0].length
     mask = padding_mask(ids, config.pad_id) if kv_cache is None else None     # (B, 1, 1, T)
     x, embedding_cache = token_embedding_forward(
-        params["embedding"], ids=ids, config=config, start=start,
+        embedding, ids=ids, config=config, start=start,
         dropout_key=dropout_seed and (*dropout_seed, 0))                      # (B, T, D)
     x, blocks_cache = blocks_forward(
         params["blocks"], x, config=config, mask=mask, causal=True, dropout_seed=dropout_seed,
-        kv_cache=kv_cache, dx_needed=not is_frozen(params["embedding"]))      # (B, T, D)
-    table = params["embedding"]["table"] if config.tied_embeddings == "output" else None
+        kv_cache=kv_cache, dx_needed=frozen_embedding is None)                # (B, T, D)
+    table = embedding["table"] if config.tied_embeddings == "output" else None
     logits, head_cache = head_forward(params, x, table, norm=norm)            # (B, T, V)
-    return logits, DecoderOnlyCache(
-        embedding_cache, blocks_cache.blocks, head_cache, blocks_cache.frozen,
-        no_gradients(params["embedding"]) if is_frozen(params["embedding"]) else None)
+    return logits, DecoderOnlyCache(embedding_cache, blocks_cache.blocks, head_cache,
+                                    blocks_cache.frozen, frozen_embedding)
 
 
 # A chain; a tied table is used at both ends, so it gets both gradients: those of the rows that were

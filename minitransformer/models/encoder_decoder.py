@@ -141,8 +141,7 @@ def encoder_decoder_forward(params, *, src, tgt, config, dropout_seed=None, stat
     expect_shape("src", src, "B S", B=np.shape(tgt)[0])
     full, tied_cache = tied_embeddings_forward(params, tied_embeddings=config.tied_embeddings)
     memory, encoder_cache = encoder_forward(full["encoder"], src=src, config=config,
-                                            dropout_seed=dropout_seed,
-                                            state=state)                      # (B, S, D)
+                                            dropout_seed=dropout_seed, state=state)  # (B, S, D)
     logits, decoder_cache = decoder_forward(full["decoder"], memory, tgt=tgt, src=src,
                                             config=config, dropout_seed=dropout_seed)
     return logits, EncoderDecoderCache(tied_cache, encoder_cache, decoder_cache)

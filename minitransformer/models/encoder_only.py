@@ -115,9 +115,9 @@ def encoder_embedding_backward(dout, cache):
 
 class EncoderOnlyCache(NamedTuple):
     embedding: EncoderEmbeddingCache
-    blocks: list  # of BlocksCache
+    blocks: list  # each block's cache, as in BlocksCache
     head: NamedTuple
-    frozen: list  # of BlocksCache
+    frozen: list  # the gradients of the lowest blocks, as in BlocksCache: None for each array
     frozen_embedding: dict | None  # the gradient below the blocks, None for each array, or None
 
     @property

@@ -103,22 +103,19 @@ class AdamW:
         lr_t = lr * math.sqrt(correction2) / correction1
         eps_t = self.eps * math.sqrt(correction2)
 
-        def update(w, g, m, v):  # four arrays of one shape
+        def update(w, g, m, v):  # four arrays of one shape, and scratch as large for what passes
             scratch = np.empty_like(m)
-            np.multiply(g, 1 - beta1, out=scratch)
             m *= beta1
-            m += scratch
-            np.square(g, out=scratch)
-            scratch *= 1 - beta2
+            m += np.multiply(g, 1 - beta1, out=scratch)
             v *= beta2
-            v += scratch
+            v += np.multiply(np.square(g, out=scratch), 1 - beta2, out=scratch)
             if self.weight_decay and w.ndim >= 2:
                 w *= 1 - lr * self.weight_decay
-            np.sqrt(v, out=scratch)
-            scratch += eps_t
-            np.divide(m, scratch, out=scratch)
-            scratch *= lr_t
-            w -= scratch
+            root = np.sqrt(v, out=scratch)
+            root += eps_t
+            change = np.divide(m, root, out=scratch)
+            change *= lr_t
+            w -= change
 
         # Each line above is a pass over its arrays. Run over pieces that the cache holds, all of
         # them take 0.8 of the time at 11 million parameters, and half of it at 160 million.

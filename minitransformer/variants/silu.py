@@ -16,10 +16,7 @@ def silu_forward(x):
     x (...) -> y (...), cache. The logistic function is written by tanh, which cannot overflow:
     1 / (1 + exp(-x)) = (1 + tanh(x / 2)) / 2. Source: Elfwing, Uchibe and Doya 2018.
     """
-    logistic = 0.5 * x                                          # (...)
-    np.tanh(logistic, out=logistic)                             # (...)
-    logistic += 1                                               # (...)
-    logistic *= 0.5                                             # (...)
+    logistic = 0.5 * (1 + np.tanh(0.5 * x))                     # (...)
     return x * logistic, SiluCache(x, logistic)
 
 
@@ -28,9 +25,9 @@ def silu_forward(x):
 def silu_backward(dout, cache):
     """dout (...) -> dx (...)."""
     x, logistic = cache
-    slope = 1 - logistic                                        # (...)
-    slope *= x                                                  # (...)
-    slope += 1                                                  # (...)
-    slope *= logistic                                           # (...)
+    slope = 1 - logistic                                        # (...) 1 - s
+    slope *= x                                                  # (...) x (1 - s)
+    slope += 1                                                  # (...) 1 + x (1 - s)
+    slope *= logistic                                           # (...) s (1 + x (1 - s))
     slope *= dout                                               # (...) [silu.dx]
     return slope
