@@ -121,11 +121,11 @@ def make_trainer(classifier, task, examples, *, steps=None, seed=0, **others):
                    clip_norm=CLIP_NORM, label_smoothing=LABEL_SMOOTHING, **others)
 
 
-def train_classifier(folder, *, data, steps=None, seed=0, resume=False):
+def train_classifier(folder, *, data, steps=None, seed=0, resume=False, watch=False):
     """Train a classifier, test it on examples that it has not seen, and leave it in folder.
 
     data: a key of TASKS. folder receives classifier.npz and what a Trainer writes: checkpoint.npz,
-    log.csv, loss.png. steps: None for as many as the task says.
+    log.csv, loss.png. steps: None for as many as the task says. watch: as the Trainer has it.
     Raises ValueError for fewer than one step, ModuleNotFoundError where the data are not installed;
     KeyboardInterrupt, like the Trainer, after all of that is written.
     """
@@ -139,7 +139,7 @@ def train_classifier(folder, *, data, steps=None, seed=0, resume=False):
     print(f"{len(examples):,} examples to learn from, {len(parts.test)} to test on; "
           f"{tree_size(classifier.model.params):,} parameters")
     trainer = make_trainer(classifier, task, examples, steps=steps, seed=seed, run_dir=folder,
-                           resume=resume)
+                           resume=resume, watch=watch)
     try:
         trainer.train(steps)
     except KeyboardInterrupt:

@@ -19,6 +19,8 @@ def add_tasks(parser, add_command):
         sub.add_argument("--resume", action="store_true", help="continue the run in DIR")
         sub.add_argument("--seed", type=int, default=0, metavar="N",
                          help="of all random draws (default 0)")
+        sub.add_argument("--watch", action="store_true",
+                         help="if NaN or infinity turns up, say in which operation it arose")
         return sub
 
     sub = add(translator, "train translator", "train translator --steps 300 --out runs/short",
@@ -56,7 +58,7 @@ def translator(arguments):
     from minitransformer.translator import train_translator
 
     train_translator(arguments.out, steps=arguments.steps, seed=arguments.seed,
-                     pairs_file=arguments.pairs, resume=arguments.resume)
+                     pairs_file=arguments.pairs, resume=arguments.resume, watch=arguments.watch)
     return 0
 
 
@@ -70,7 +72,7 @@ def classifier(arguments):
     from minitransformer.classifier import train_classifier
 
     train_classifier(arguments.out, data=arguments.data, steps=arguments.steps,
-                     seed=arguments.seed, resume=arguments.resume)
+                     seed=arguments.seed, resume=arguments.resume, watch=arguments.watch)
     return 0
 
 
@@ -85,5 +87,5 @@ def language_model(arguments):
 
     train_language_model(arguments.out, text=arguments.text, config=arguments.config,
                          vocab=arguments.vocab, steps=arguments.steps, seed=arguments.seed,
-                         resume=arguments.resume)
+                         resume=arguments.resume, watch=arguments.watch)
     return 0

@@ -129,11 +129,12 @@ def exact_match(translator, pairs):
     return found, sum(text == target for text, (_, target) in zip(found, pairs))
 
 
-def train_translator(folder, *, steps=None, seed=0, pairs_file=None, resume=False):
+def train_translator(folder, *, steps=None, seed=0, pairs_file=None, resume=False,
+                     watch=False):
     """Train a translator, test it on sources that it has not seen, and leave it in folder.
 
     folder receives translator.npz and what a Trainer writes: checkpoint.npz, log.csv, loss.png.
-    steps: None for as many as the number words need.
+    steps: None for as many as the number words need. watch: as the Trainer has it.
     Raises ValueError for fewer than one step; KeyboardInterrupt, like the Trainer, after all of
     that is written.
     """
@@ -146,7 +147,7 @@ def train_translator(folder, *, steps=None, seed=0, pairs_file=None, resume=Fals
     print(f"{len(pairs.train):,} pairs to learn from, {len(pairs.validation)} to validate on, "
           f"{len(pairs.test)} to test on; {tree_size(translator.model.params):,} parameters")
     try:
-        train(translator, pairs, steps=steps, seed=seed, run_dir=folder, resume=resume)
+        train(translator, pairs, steps=steps, seed=seed, run_dir=folder, resume=resume, watch=watch)
     except KeyboardInterrupt:
         translator.save(folder / FILE)  # half learned, but it can be tried
         raise

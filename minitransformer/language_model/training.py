@@ -80,12 +80,13 @@ def make_trainer(language_model, split, *, steps, batch_size, peak, warmup, weig
 
 
 def train_language_model(folder, *, text=None, config=None, vocab=None, steps=None, seed=0,
-                         resume=False):
+                         resume=False, watch=False):
     """Train a language model, test it on text that it has not seen, and leave it in folder.
 
     text: a file or folder of UTF-8 text, None for that of config or the Python manual. config: a
     file of settings like the config.json that is left in folder. vocab: the size of the byte-pair
     vocabulary, or "characters". steps: how many updates in all. A resumed run has its own settings.
+    watch: as the Trainer has it.
     folder receives language_model.npz, config.json and what a Trainer writes.
     Raises ValueError for settings out of range, CheckpointError when a resumed run has another
     text or when folder holds a run; KeyboardInterrupt after all of that is written.
@@ -102,7 +103,7 @@ def train_language_model(folder, *, text=None, config=None, vocab=None, steps=No
     tokenizer = make_tokenizer(split, **settings["tokenizer"])
     language_model = LanguageModel.untrained(tokenizer, seed=seed, **settings["model"])
     trainer = make_trainer(language_model, split, **settings["training"], seed=seed,
-                           run_dir=folder, resume=resume)
+                           run_dir=folder, resume=resume, watch=watch)
     write_settings(folder / CONFIG, settings)
     print(f"{len(split.train):,} characters to learn from, {len(split.validation):,} to validate "
           f"on, {len(split.test):,} to test on; a vocabulary of {tokenizer.vocab_size}; "

@@ -1,6 +1,7 @@
 """Training: optimizers, learning rates, checkpoints, and the loop that joins them.
 
-Read in this order: optimizer, schedule, checkpoint, trainer; progress, log and interrupt serve it.
+Read in this order: optimizer, schedule, checkpoint, trainer; progress, log, interrupt and watch
+serve it.
 """
 
 from minitransformer.training.checkpoint import (

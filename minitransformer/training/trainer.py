@@ -17,6 +17,7 @@ from minitransformer.training.interrupt import interrupts_held
 from minitransformer.training.log import LogRow, RunLog, plot_losses
 from minitransformer.training.optimizer import clip_by_global_norm
 from minitransformer.training.progress import Progress
+from minitransformer.training.watch import find_first_bad
 from minitransformer.tree import tree_add, tree_items
 
 
@@ -44,6 +45,8 @@ class Trainer:
     and loss.png go; None writes nothing. resume=True continues from its checkpoint: with the same
     batches and schedule the rest is, bit for bit, that of a run never interrupted.
     print_every: how often a line is printed where there is no terminal; 0 is silent.
+    watch=True: a step that meets NaN or infinity is made once more, to name the operation where it
+    arose (watch.py).
 
     Raises ValueError for settings out of range, CheckpointError when run_dir holds a run and
     resume is False, or its checkpoint does not belong to this model, optimizer and settings.
@@ -51,7 +54,7 @@ class Trainer:
 
     def __init__(self, model, optimizer, batches, *, validation=(), evaluate_every=100,
                  schedule=None, clip_norm=None, label_smoothing=0.0, accumulate=1, seed=0,
-                 run_dir=None, resume=False, checkpoint_every=100, print_every=50):
+                 run_dir=None, resume=False, checkpoint_every=100, print_every=50, watch=False):
         for name, value in (("accumulate", accumulate), ("evaluate_every", evaluate_every),
                             ("checkpoint_every", checkpoint_every)):
             if value < 1:
@@ -67,6 +70,7 @@ class Trainer:
         self.label_smoothing, self.accumulate, self.seed = label_smoothing, accumulate, seed
         self.run_dir = None if run_dir is None else Path(run_dir)
         self.checkpoint_every, self.print_every = checkpoint_every, print_every
+        self.watch = watch
         self.step = 0  # updates made
         self.state = model.state  # after the last whole step
         if resume:
@@ -127,7 +131,8 @@ class Trainer:
             grads, math.inf if self.clip_norm is None else self.clip_norm)
         for what, value in (("loss", loss), ("validation loss", val_loss), ("gradient norm", norm)):
             if value is not None and not math.isfinite(value):
-                self._stop(f"step {step}: the {what} is {value}", grads=grads)
+                self._stop(f"step {step}: the {what} is {value}", watched=self._watched(),
+                           grads=grads)
         lr = self.optimizer.lr if self.schedule is None else self.schedule(step)
         row = LogRow(step, loss, val_loss, lr, norm, tokens)
         with interrupts_held():
@@ -167,15 +172,24 @@ class Trainer:
                   **dict(tree_items(self.state, "state"))}
         save_arrays(self.checkpoint, arrays, {**self._identity(), "step": self.step})
 
-    def _stop(self, what, **trees):
+    def _watched(self):
+        """What watching the step once more says, in a sentence."""
+        if not self.watch:
+            return "With watch=True (--watch) the operation is named. "
+        found = find_first_bad(lambda: (self._loss_and_grads(), self.validation and
+                                        self.evaluate()), self.model.params)
+        return (found or "Made once more, every operation of the step gave finite numbers, so it "
+                         "is not one of them") + ". "
+
+    def _stop(self, what, watched="", **trees):
         """Raise NonFiniteError. The parameters are searched first: a bad one explains the rest."""
         bad = non_finite_arrays(params=self.model.params) or non_finite_arrays(**trees)
         first = (f"the first array that holds NaN or infinity is {bad[0]!r} ({len(bad)} do)"
                  if bad else "every array is finite, so the forward pass overflowed")
         kept = (f"The last good checkpoint is kept: {self.checkpoint}"
                 if self.run_dir and self.checkpoint.exists() else "No checkpoint was made before")
-        raise NonFiniteError(f"{what}; {first}. Try a lower learning rate, a longer warm-up or "
-                             f"clip_norm. {kept}")
+        raise NonFiniteError(f"{what}; {first}. {watched}Try a lower learning rate, a longer "
+                             f"warm-up or clip_norm. {kept}")
 
     def _identity(self):
         """What must be the same for a checkpoint to be continued."""
