@@ -1,12 +1,14 @@
 """The models that others trained, against the programs that they were made for, on the same files.
 
-    python -m pip install torch transformers ctranslate2
+    python -m pip install torch transformers accelerate ctranslate2
     python tests/benchmarks/bench_pretrained.py
     python tests/benchmarks/bench_pretrained.py --sizes minilm --threads 1 --rounds 5
 
 minilm: 64 sentences of the Python manual to vectors, against transformers' BertModel with the
 package tokenizers, sorted by length in batches of 32 on both sides. What comes out must agree
 before anything is timed. See rounds.py for what the ratio is.
+glassllm: 100 tokens, greedily, against its own package. smollm2: a prompt of 64 tokens and 32 that
+follow, greedily, against transformers with the same GGUF file, float32 on both sides.
 whisper: a spoken sentence (by espeak-ng, apt-get install espeak-ng), its spectrogram to the text's
 ids, greedily, against ctranslate2 in float32. Where the original is missing, NumPy
 is timed alone; a model whose package is missing stops the run (python3 run.py pretrained NAME).
@@ -68,8 +70,55 @@ def whisper(threads):
     return Work(write, theirs.write, difference, 1e-3, ("ctranslate2",))
 
 
+def smollm2(threads):
+    """A prompt of 64 tokens, and the 32 likeliest that follow."""
+    from minitransformer.pretrained import load_pretrained
+
+    ours = load_pretrained("smollm2")
+    ours.ends = frozenset()  # both sides write all of them
+    ids = ours.tokenizer.encode(" ".join(sentences(20)))[:64]
+
+    def write(i=0):
+        return list(ours.stream_ids(ids, max_new_tokens=32))
+
+    if not installed("torch", "transformers", "accelerate"):
+        return Work(write, None, None, 1e-3, ())
+    theirs = SmolLM2InTransformers(threads, ids)
+
+    def difference():
+        if write() != theirs.write():
+            return float("inf")
+        return abs(ours.logits([ids])[0] - theirs.logits()).max()
+
+    return Work(write, theirs.write, difference, 1e-3, ("torch", "transformers", "gguf"))
+
+
+def glassllm(threads):
+    """A prompt of a few words, and the 100 likeliest tokens that follow."""
+    from minitransformer.pretrained import load_pretrained
+
+    ours = load_pretrained("glassllm-en")
+    ids = ours.tokenizer.encode("Alice was beginning to get very tired of sitting")
+    import glassllm as original  # the weights come with it
+
+    model, _ = original.load_pretrained("en")
+
+    def write(i=0):
+        return list(ours.stream_ids(ids, max_new_tokens=100))
+
+    def theirs(i=0):
+        return [step.token for step in model.generate(ids, 100, greedy=True)]
+
+    def difference():
+        if write() != theirs():
+            return float("inf")
+        return abs(ours.logits([ids]) - model.forward([ids]).data).max()
+
+    return Work(write, theirs, difference, 1e-5, ("glassllm",))
+
+
 # name: a function of the number of threads that gives a Work
-WORK = {"minilm": minilm, "whisper": whisper}
+WORK = {"minilm": minilm, "glassllm": glassllm, "smollm2": smollm2, "whisper": whisper}
 
 
 class MiniLmInTransformers:
@@ -106,6 +155,39 @@ class MiniLmInTransformers:
                 mean = (hidden * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)  # (B, D)
                 vectors[chosen] = torch.nn.functional.normalize(mean).numpy()      # (B, D)
         return vectors
+
+
+class SmolLM2InTransformers:
+    """The original's library with the same file, in float32."""
+
+    def __init__(self, threads, ids):
+        import torch
+        from transformers import AutoModelForCausalLM
+
+        from minitransformer.pretrained.install import pretrained_file
+
+        torch.set_num_threads(threads)
+        path = pretrained_file("smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")
+        self.model = AutoModelForCausalLM.from_pretrained(
+            str(path.parent), gguf_file=path.name, local_files_only=True,
+            dtype=torch.float32).eval()
+        self.ids = torch.tensor([ids])                                         # (1, T)
+
+    def logits(self):
+        """Of the prompt, (T, V)."""
+        import torch
+
+        with torch.inference_mode():
+            return self.model(self.ids).logits[0].numpy()
+
+    def write(self, i=0):
+        """The ids of the text."""
+        import torch
+
+        with torch.inference_mode():
+            found = self.model.generate(self.ids, max_new_tokens=32, min_new_tokens=32,
+                                        do_sample=False, eos_token_id=None, pad_token_id=0)
+        return found[0, self.ids.shape[1]:].tolist()
 
 
 class WhisperInCtranslate2:
@@ -183,7 +265,7 @@ def main(argv=None):
     """Measure and print."""
     return benchmark.run(
         __file__, __doc__, WORK, measure, rounds=7, argv=argv, other="the original",
-        install="python -m pip install torch transformers ctranslate2")
+        install="python -m pip install torch transformers accelerate ctranslate2")
 
 
 if __name__ == "__main__":
