@@ -1,7 +1,5 @@
 """Lesson 20's induction runs: what they write, on models too short trained to have learned."""
 
-import json
-
 import numpy as np
 import pytest
 
@@ -83,9 +81,20 @@ def test_the_file_is_json_that_can_be_read_back(tmp_path, capsys):
 
 
 def test_the_committed_file_is_of_these_settings():
-    if not induction_runs.INDUCTION_FILE.exists():
-        pytest.skip("not measured yet")
-    found = json.loads(induction_runs.INDUCTION_FILE.read_text(encoding="utf-8"))
+    found = read_induction()
     assert found["seeds"] == list(induction_runs.SEEDS) and found["steps"] == induction_runs.STEPS
     assert [row["step"] for row in found["runs"][0]["two_blocks"]] == list(induction_runs.WATCHED)
     assert found["in_text_loss"] == pytest.approx(in_text_loss(measured_texts()), abs=1e-4)
+
+
+@pytest.mark.parametrize("seed", induction_runs.SEEDS)
+def test_what_lesson_20_says_of_each_model_is_in_the_file(seed):
+    run = read_induction()["runs"][seed]
+    end = run["two_blocks"][-1]
+    assert run["seed"] == seed and end["second"] < 0.12
+    assert 300 < first_step(run["two_blocks"], lambda row: row["second"] < 2) < 400
+    assert run["one_block"][-1]["second"] > 2.8 and run["one_block_four_heads"][-1]["second"] > 2.8
+    assert 0.99 < run["patching"][1][12] < 1.03
+    head = int(np.argmax(end["previous"][0]))
+    without = run["take_away"]["alone"][head]
+    assert without["second"] > 2.7 and np.max(without["induction"][1]) < 0.4

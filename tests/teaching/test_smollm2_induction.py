@@ -35,3 +35,20 @@ def test_heads_are_taken_by_their_rank(capsys):
 def test_a_missing_file_names_its_command(tmp_path):
     with pytest.raises(FileNotFoundError, match="smollm2_induction"):
         read_smollm2_induction(tmp_path / "none.json")
+
+
+def test_what_lesson_20_says_of_smollm2_is_in_the_file():
+    found = read_smollm2_induction()
+    induction = np.array(found["induction"])
+    assert induction.shape == (30, 9) and np.count_nonzero(induction > 0.3) == 12
+    assert set(np.argwhere(induction > 0.3)[:, 0]) <= set(range(17, 25))
+    assert np.max(induction[:14]) < 0.05 and found["previous_order"][0] == [16, 0]
+    rows = {(row["kind"], row["heads"]): row for row in found["rows"] if row["kind"] != "others"}
+    first, second = found["whole"]
+    assert rows["induction", 4]["second"] > 2 * second
+    assert rows["induction", 8]["second"] > np.log(49_152) > rows["induction", 4]["second"]
+    assert all(row["second"] < second + 0.5 for row in found["rows"]
+               if row["kind"] == "others" and row["heads"] <= 16)
+    alone = rows["previous", 1]
+    assert alone["second"] > 8 and alone["induction"][0] < 0.3
+    assert max(alone["induction"][1:]) < 0.05

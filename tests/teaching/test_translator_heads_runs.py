@@ -116,8 +116,23 @@ def test_a_run_is_written_and_read_back(tmp_path, capsys):
 
 
 def test_the_committed_file_is_of_these_settings():
-    if not translator_heads_runs.HEADS_FILE.exists():
-        pytest.skip("not measured yet")
     found = read_translator_heads()
     assert found["seeds"] == list(translator_heads_runs.SEEDS)
     assert found["steps"] == translator_heads_runs.STEPS
+
+
+@pytest.mark.parametrize("seed", translator_heads_runs.SEEDS)
+def test_what_lesson_20_says_of_each_translator_is_in_the_file(seed):
+    run = read_translator_heads()["runs"][seed]
+    wrong = [run["numbers"] - row["mean"]["right"] for row in run["cross"]]
+    shares = np.ravel(run["patching"]["units"]["heads"])
+    assert 13 <= max(wrong) <= 40 and 0.8 < shares.sum() < 0.87 and shares.max() < 0.33
+    looked = np.ravel(run["looks"]["units"])
+    assert np.corrcoef(looked, shares)[0, 1] > 0.65 > 0.4 > np.corrcoef(looked, wrong)[0, 1]
+    for change, word in (("units", 13), ("tens", 11)):
+        places = np.array(run["patching"][change]["places"])
+        assert np.all(places[:, word] > 0.98) and np.all(np.delete(places, word, axis=1) < 0.05)
+        assert max(run["without"], key=lambda row: row[change])["where"] == "decoder"
+    mistakes = [row[kind] for row in run["cross"] for kind in ("zero", "mean")]
+    mistakes += [row["mistakes"] for row in run["together"][:2]]
+    assert not any("swapped" in found for found in mistakes)
