@@ -126,7 +126,7 @@ def measure_translator(translator, pairs):
         src, ids = translator.source.encode(source), translator.target.encode(target)
         for place, letter in deciding_words(translator.source.split(source)):
             logits, _ = translator.model.forward([src], [[START, *ids[:letter]]])
-            if np.argmax(logits[0, -1]) != ids[letter]:
+            if np.argmax(logits[0, -1]) != ids[letter] or len(src) < 2:  # one token has no rival
                 continue
             found, complete = read_translation(translator, source, target, letter)
             gaps.append(complete.gap)
