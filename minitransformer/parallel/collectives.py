@@ -1,0 +1,77 @@
+"""Collectives: what all processes compute together, as pairs.
+
+There are two, and each is the other's backward. All processes' arrays are seen as one long vector,
+N pieces behind one another; a collective is then a matrix of N x N blocks, each 0 or the identity
+I, and backward multiplies by its transpose, as everywhere.
+
+One agreement decides what a gradient means. An array that is the same on all processes is one
+array, and stands for one number of the model each, however many copies of it there are; its
+gradient is again the same on all. An array that belongs to a process alone has a gradient of its
+own. `copy_to_all` leads from the first kind to the second, `sum_over_all` back.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minitransformer.parallel.processes import mpi
+
+
+def total(x, comm):
+    """The sum of all processes' arrays x, on every process: no pair, only the operation."""
+    return _reduced(x, comm, mpi().SUM)
+
+
+def largest(x, comm):
+    """The largest of all processes' x, entry by entry, on every process. x is real."""
+    return _reduced(x, comm, mpi().MAX)
+
+
+def _reduced(x, comm, operation):
+    x = np.array(x, order="C")                                  # (...)
+    out = np.empty_like(x)                                      # (...)
+    comm.Allreduce(x, out, op=operation)
+    return out
+
+
+class CopyToAllCache(NamedTuple):
+    comm: Any
+
+
+def copy_to_all_forward(x, *, comm):
+    """y_r = x for each process r: from one array to N of them, each for a process's own work.
+
+    x (...), the same on all -> y (...), cache. Nothing is sent: every process has x already.
+    """
+    return x, CopyToAllCache(comm)
+
+
+# All copies behind one another are one long vector, so the forward is a column of N identities:
+#     (y_0; ...; y_{N-1}) = (I; ...; I) x            and its transpose a row of them:
+#     dx = (I ... I) (dy_0; ...; dy_{N-1}) = sum_r dy_r
+# Process r knows only its own dy_r, how its own work depends on x. The row is sum_over_all's
+# forward: x was used N times, and what is used several times adds its gradients.
+def copy_to_all_backward(dout, cache):
+    """dout (...), each process's own -> dx (...), the same on all."""
+    return total(dout, cache.comm)                              # (...)
+
+
+class SumOverAllCache(NamedTuple):
+    comm: Any
+
+
+def sum_over_all_forward(x, *, comm):
+    """y = sum_r x_r, on every process.
+
+    x (...), each process's own, of one shape -> y (...), the same on all, cache.
+    """
+    return total(x, comm), SumOverAllCache(comm)                # (...)
+
+
+# The row of N identities, and its transpose the column:
+#     y = (I ... I) (x_0; ...; x_{N-1}),    (dx_0; ...; dx_{N-1}) = (I; ...; I) dy
+# Every summand goes into y with the factor 1, so each gets dy as it is: copy_to_all's forward.
+# To sum dy here would count it N times: y is one array, though each process has a copy.
+def sum_over_all_backward(dout, cache):
+    """dout (...), the same on all -> dx (...), each process's own."""
+    return dout                                                 # (...)

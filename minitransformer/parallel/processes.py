@@ -1,0 +1,63 @@
+"""The processes of a job: who there is, and how all of them end when one does.
+
+`mpiexec -n N python ...` starts the same program N times. MPI numbers the processes 0 .. N - 1,
+each one's `rank`, and moves arrays between them; nothing here opens a connection of its own.
+"""
+
+import contextlib
+import sys
+import time
+
+EXIT_INTERRUPTED = 130
+
+
+class Together(KeyboardInterrupt):
+    """Ctrl-C, heard by all processes at the same place: each may end in its own time."""
+
+
+def mpi():
+    """The module mpi4py.MPI. Raises ImportError, with what to install, where it is missing."""
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:  # RuntimeError: mpi4py without an MPI library
+        if sys.platform == "win32":
+            raise ImportError(
+                "several processes need MPI, and its package mpich is not made for Windows: train "
+                "with one process, where accumulate=N makes the same steps, or use Linux, macOS "
+                "or the Windows Subsystem for Linux") from error
+        raise ImportError(f"several processes need MPI ({error}): python -m pip install mpi4py "
+                          f"mpich, and start with mpiexec -n 2 python ...") from error
+    return MPI
+
+
+def world():
+    """The communicator of all processes of the job: .rank, .size. A single one without mpiexec."""
+    return mpi().COMM_WORLD
+
+
+@contextlib.contextmanager
+def ending_together(comm):
+    """An error of one process inside the block ends the whole job, and says whose it was.
+
+    The others may be waiting for this process in a sum over all, and would wait forever. What all
+    of them meet, process 0 tells: the others give it a second to be first. Ctrl-C passes through
+    when it was heard Together.
+    """
+    try:
+        yield
+    except Together:
+        raise
+    except SystemExit as error:
+        if error.code not in (None, 0):
+            comm.Abort(1)
+        raise
+    except BaseException as error:
+        if comm.size == 1:
+            raise
+        if comm.rank:
+            time.sleep(1.0)
+        interrupted = isinstance(error, KeyboardInterrupt)
+        what = "interrupted" if interrupted else f"{type(error).__name__}: {error}"
+        sys.stderr.write(f"process {comm.rank} of {comm.size}: {what}. All processes are ended.\n")
+        sys.stderr.flush()
+        comm.Abort(EXIT_INTERRUPTED if interrupted else 1)
