@@ -100,8 +100,6 @@ def measure(experiment, *, seeds, tried=TRIED, choosing=CHOOSING, path=RESULTS):
             for part in ("tried", "runs"):
                 content[part] += [row for row in there[part]
                                   if key_of(row) not in map(key_of, content[part])]
-        content["minutes"] = round(sum(row["all_seconds"] for part in ("tried", "runs")
-                                       for row in content[part]) / 60, 2)
         print(f"{row['way']}, {row['examples']} examples, seed {row['seed']}, peak {row['peak']}: "
               f"{row['share']:.3f}, {row['seconds']:.0f} s", flush=True)
         write(path, content)
@@ -131,7 +129,9 @@ def key_of(row):
 
 
 def write(path, content):
-    """The file, whole or not at all, with a line for each run."""
+    """The file, whole or not at all, with a line for each run, and the minutes of all of them."""
+    seconds = sum(row["all_seconds"] for part in ("tried", "runs") for row in content[part])
+    content["minutes"] = round(seconds / 60, 2)
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(content).replace('{"way"', '\n{"way"')
     partial = path.with_name(path.name + ".partial")
