@@ -101,6 +101,7 @@ def test_the_map_knows_the_word_that_differs(translator):
     assert len(found["blocks"]) == 2
 
 
+@pytest.mark.slow
 def test_a_run_is_written_and_read_back(tmp_path, capsys):
     path = tmp_path / "heads.json"
     with pytest.raises(FileNotFoundError, match="translator_heads_runs"):
