@@ -15,7 +15,8 @@ import numpy as np
 from minitransformer.data.classes import digits, from_patches, japanese_vowels, to_patches
 from minitransformer.data.labelled import LabelledStream, make_labelled_batch
 from minitransformer.models import EncoderOnly, EncoderOnlyConfig
-from minitransformer.training.checkpoint import open_trained
+from minitransformer.shapes import expect_shape
+from minitransformer.training.checkpoint import CheckpointError, open_trained
 from minitransformer.training.optimizer import AdamW
 from minitransformer.training.schedule import linear_decay
 from minitransformer.training.trainer import Trainer
@@ -99,8 +100,19 @@ class Classifier(NamedTuple):
         """
         path, metadata = open_trained(path, FILE, "classifier", words="classes",
                                       keys=("classes", "mean", "std"))
-        return cls(EncoderOnly.load(path), tuple(metadata["classes"]),
-                   *(np.array(metadata[name], np.float32) for name in ("mean", "std")))
+        model = EncoderOnly.load(path)
+        try:
+            classes = tuple(metadata["classes"])
+            mean, std = (np.array(metadata[name], np.float32) for name in ("mean", "std"))
+            expect_shape("mean", mean, "C", C=model.config.n_features)
+            expect_shape("std", std, "C", C=model.config.n_features)
+            if len(classes) != model.config.n_classes or not np.isfinite([mean, std]).all():
+                raise ValueError(f"{len(classes)} classes for {model.config.n_classes} scores, or "
+                                 f"a scale that is not finite")
+        except (TypeError, ValueError) as error:
+            raise CheckpointError(f"{path} holds no usable classes and scale ({error}): train the "
+                                  f"model again") from error
+        return cls(model, classes, mean, std)
 
 
 def make_trainer(classifier, task, examples, *, steps=None, seed=0, **others):

@@ -15,7 +15,7 @@ from minitransformer.data.number_words import number_pairs, split_numbers
 from minitransformer.data.pairs import read_pairs
 from minitransformer.data.tokenizers import CharacterTokenizer, WordTokenizer
 from minitransformer.models import EncoderDecoder, EncoderDecoderConfig
-from minitransformer.training.checkpoint import open_trained
+from minitransformer.training.checkpoint import open_trained, read_tokenizer
 from minitransformer.training.optimizer import AdamW
 from minitransformer.training.schedule import linear_decay
 from minitransformer.training.trainer import Trainer
@@ -97,8 +97,11 @@ class Translator(NamedTuple):
         """
         path, metadata = open_trained(path, FILE, "translator", words="tokenizers",
                                       keys=("source", "target"))
-        return cls(EncoderDecoder.load(path), WordTokenizer.from_dict(metadata["source"]),
-                   CharacterTokenizer.from_dict(metadata["target"]))
+        model = EncoderDecoder.load(path)
+        return cls(model, read_tokenizer(path, WordTokenizer, metadata["source"],
+                                         model.config.src_vocab_size),
+                   read_tokenizer(path, CharacterTokenizer, metadata["target"],
+                                  model.config.tgt_vocab_size))
 
 
 def make_trainer(translator, pairs, *, steps, seed=0, **others):

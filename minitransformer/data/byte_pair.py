@@ -123,6 +123,8 @@ class BytePairTokenizer:
         try:
             if stored["kind"] != "byte pairs":
                 raise ValueError(f"its kind is {stored['kind']!r}")
+            if not isinstance(stored["merges"], list):
+                raise ValueError(f"its merges are {str(stored['merges'])[:20]!r}, no list")
             return cls([(left.encode("latin-1"), right.encode("latin-1"))
                         for left, right in stored["merges"]])
         except (TypeError, KeyError, AttributeError, ValueError) as error:

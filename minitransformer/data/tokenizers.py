@@ -140,7 +140,8 @@ class WordTokenizer:
     def from_dict(cls, stored):
         """The tokenizer that to_dict described. Raises ValueError when stored is something else."""
         if not isinstance(stored, dict) or stored.get("kind") != "words" \
-                or not isinstance(stored.get("words"), list):
+                or not isinstance(stored.get("words"), list) \
+                or not all(isinstance(word, str) for word in stored["words"]):
             raise ValueError(f"this does not describe a WordTokenizer: {str(stored)[:80]!r}; "
                              f'expected {{"kind": "words", "words": [...]}}')
         return cls(stored["words"])

@@ -11,7 +11,7 @@ from minitransformer.data.tokenizers import END, START, CharacterTokenizer
 from minitransformer.functional import log_softmax_forward
 from minitransformer.models import DecoderOnly, DecoderOnlyConfig
 from minitransformer.sampling import sample_steps
-from minitransformer.training.checkpoint import CheckpointError, open_trained
+from minitransformer.training.checkpoint import CheckpointError, open_trained, read_tokenizer
 
 FILE = "language_model.npz"
 KINDS = {"byte pairs": BytePairTokenizer, "characters": CharacterTokenizer}
@@ -129,7 +129,9 @@ class LanguageModel(NamedTuple):
         path, metadata = open_trained(path, FILE, "language model", words="tokenizer",
                                       keys=("tokenizer",))
         stored = metadata["tokenizer"]
-        if not isinstance(stored, dict) or stored.get("kind") not in KINDS:
+        if not isinstance(stored, dict) or stored.get("kind") not in list(KINDS):
             raise CheckpointError(f"{path} holds no tokenizer of the kinds "
                                   f"{' and '.join(KINDS)}: train the model again")
-        return cls(DecoderOnly.load(path), KINDS[stored["kind"]].from_dict(stored))
+        model = DecoderOnly.load(path)
+        return cls(model, read_tokenizer(path, KINDS[stored["kind"]], stored,
+                                         model.config.vocab_size))

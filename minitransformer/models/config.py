@@ -71,5 +71,5 @@ class ModelConfig:
             if not (isinstance(value, int) and value >= -1):
                 raise ValueError(f"pad_id is {value!r}, expected an id, or -1 for none")
         elif name != "dropout" and not (value is None and default is None):
-            if not (isinstance(value, int) and value > 0):
+            if not (isinstance(value, int) and value > 0) or isinstance(value, bool):
                 raise ValueError(f"{name} is {value!r}, expected a whole number of at least 1")

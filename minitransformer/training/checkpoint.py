@@ -114,6 +114,23 @@ def open_trained(path, file, kind, *, words, keys):
     return path, metadata
 
 
+def read_tokenizer(path, kind, stored, vocab_size):
+    """kind.from_dict(stored), stored being what path's metadata holds.
+
+    Raises CheckpointError for something else, or when it has another vocab_size than the model.
+    """
+    try:
+        tokenizer = kind.from_dict(stored)
+    except ValueError as error:
+        raise CheckpointError(f"{path} holds no usable tokenizer ({error}): train the model "
+                              f"again") from error
+    if tokenizer.vocab_size != vocab_size:
+        raise CheckpointError(f"{path} holds a tokenizer of {tokenizer.vocab_size} ids and a model "
+                              f"of {vocab_size}: they do not belong together; train the model "
+                              f"again")
+    return tokenizer
+
+
 def take_tree(path, arrays, prefix, template):
     """The tree stored under prefix ("params" takes "params.encoder.0..."), built like template.
 

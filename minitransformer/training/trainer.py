@@ -206,7 +206,10 @@ class Trainer:
             raise CheckpointError(f"{path} holds a model without the state of its training: load "
                                   f"it with the model's load, and start a new run from it")
         for key in ("model", "config", "training"):
-            expect_same_settings(path, key, there[key], here[key])
+            expect_same_settings(path, key, there.get(key), here[key])
+        if type(there.get("step")) is not int or there["step"] < 0:
+            raise CheckpointError(f"{path} says that {there.get('step')!r} steps were made, "
+                                  f"expected a whole number: it is damaged, take an earlier copy")
         params = take_tree(path, arrays, "params", self.model.params)
         state = take_tree(path, arrays, "optimizer", self.optimizer.state())
         model_state = take_tree(path, arrays, "state", self.model.state)

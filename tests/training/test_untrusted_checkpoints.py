@@ -180,3 +180,16 @@ def test_weights_that_are_whole_numbers_are_refused(tmp_path):
     save_arrays(path, {name: array.astype("int8") for name, array in arrays.items()}, metadata)
     with pytest.raises(CheckpointError, match="int8, expected real numbers"):
         EncoderDecoder.load(path)
+
+
+@pytest.mark.parametrize("step", [None, -1, 1.5, "3", True])
+def test_a_run_that_has_made_no_number_of_steps(tmp_path, start, step):
+    start(tmp_path).train(1)
+    arrays, metadata = load_arrays(tmp_path / "checkpoint.npz")
+    save_arrays(tmp_path / "checkpoint.npz", arrays, {**metadata, "step": step})
+    with pytest.raises(CheckpointError, match="steps were made, expected a whole number"):
+        start(tmp_path, resume=True)
+    del metadata["model"]
+    save_arrays(tmp_path / "checkpoint.npz", arrays, metadata)
+    with pytest.raises(CheckpointError, match="None there"):
+        start(tmp_path, resume=True)
