@@ -19,8 +19,8 @@ import minitransformer
 
 PACKAGE = Path(minitransformer.__file__).parent
 LESSONS = PACKAGE.parent / "lessons"
-FOLDERS = ("functional", "variants", "layers", "models", "pretrained", "interpretability")
-SINGLE_FILES = ("decoding.py", "sampling.py", "kv_cache.py", "compress.py")
+FOLDERS = ("functional", "variants", "layers", "models", "interpretability")
+SINGLE_FILES = ("decoding.py", "sampling.py", "kv_cache.py", "compress.py", "pretrained/smollm2.py")
 
 LESSON_OF = {  # the one place that says which lesson derives which pair
     "linear": "01",
