@@ -162,7 +162,7 @@ def _norm(params, config):
     if not params:
         return lambda x: x
     gain, D, eps = params["gain"], config.d_model, config.norm_eps
-    # x.dot(means[x.ndim]) is each row's mean; for one row np.mean takes ten times as long.
+    # x.dot(mean) is the mean of each row; for one row np.mean takes ten times as long.
     means = {1: np.full(D, 1 / D, gain.dtype), 2: np.full((D, 1), 1 / D, gain.dtype)}
 
     def rms_norm(x):
