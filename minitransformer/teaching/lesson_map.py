@@ -41,7 +41,7 @@ BUILDS = {  # in a box of the picture
     "17": "SmolLM2 answers, Whisper writes down",
     "18": "frozen, adapters, full: examples and minutes",
     "19": "maps, attributions, lens",
-    "20": "ablation, patching, induction heads",
+    "20": "patching, induction",
     "21": "attention in blocks, layers computed twice",
     "22": "operations counted; int8, pruning, low rank",
 }
