@@ -45,9 +45,9 @@ class GgufFile:
         tensor = self.tensors[name]
         try:
             array = _import_gguf().dequantize(tensor.data, tensor.tensor_type)
-        except NotImplementedError as error:
+            array = array.reshape(tensor.shape[::-1].tolist())  # the file says the innermost first
+        except (NotImplementedError, ValueError) as error:
             raise ValueError(f"{self.path}: {name}: {error}") from error
-        array = array.reshape(tensor.shape[::-1].tolist())  # the file says the innermost first
         if not math.isfinite(array.sum()):
             raise ValueError(f"{self.path}: {name} holds numbers that are not finite")
         return array

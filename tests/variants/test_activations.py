@@ -6,6 +6,7 @@ import pytest
 from minitransformer.variants import (
     gelu_backward,
     gelu_forward,
+    gelu_tanh_backward,
     gelu_tanh_forward,
     silu_backward,
     silu_forward,
@@ -95,3 +96,12 @@ def test_swiglu_by_hand():
 def test_swiglu_never_broadcasts():
     with pytest.raises(ValueError, match=r"gate has shape \(1, 3\), but up has shape \(2, 3\)"):
         swiglu_forward(np.ones((1, 3)), np.ones((2, 3)))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_far_out_gelu_tanh_is_flat_or_the_identity(dtype):
+    x = np.array([12, 29, 30, 31, 1e5, 1e14, 1e18], dtype)
+    out, cache = gelu_tanh_forward(np.concatenate([x, -x]))
+    dx = gelu_tanh_backward(np.ones_like(out), cache)
+    np.testing.assert_array_equal(dx, [1] * 7 + [0] * 7)
+    assert dx.dtype == dtype
