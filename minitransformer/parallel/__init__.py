@@ -5,9 +5,14 @@
     processes.py         5 min  who there is, and how all end together
     collectives.py      10 min  the two pairs that all the rest is made of
     data_parallel.py    15 min  each process a part of the batch
+    vocabulary.py       15 min  a table and a loss whose vocabulary is split
+    split_layers.py     15 min  attention and feed-forward in parts
+    shards.py            5 min  which part of each array a process has
+    tensor_parallel.py  10 min  the language model made of these
 """
 
 from minitransformer.parallel.collectives import (
     copy_to_all_backward, copy_to_all_forward, sum_over_all_backward, sum_over_all_forward)
 from minitransformer.parallel.data_parallel import DataParallelTrainer
 from minitransformer.parallel.processes import ending_together, mpi, world
+from minitransformer.parallel.tensor_parallel import TensorParallelDecoderOnly

@@ -27,7 +27,7 @@ def command(n, *arguments):
 def environment():
     """This process's variables; each process of the job computes on one thread."""
     return {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
-            "PYTHONPATH": str(SCRIPTS)}
+            "PYTHONPATH": os.pathsep.join([str(SCRIPTS), os.environ.get("PYTHONPATH", "")])}
 
 
 def run(n, *arguments, seconds=300):
