@@ -154,4 +154,12 @@ ITEMS = (
                "Held: 4 bytes for each of the total, and for each number of the adapters.",
                "Besides, for what learns alone: 4 for the gradient, 8 for Adam's two moments."),
     ),
+    Prediction(
+        "18.6", "All of MiniLM goes on learning from 128 labelled questions. A new, small model "
+        "learns from 1,024. Which is right more often on the test questions?",
+        answer="MiniLM with 128",
+        choices=("MiniLM with 128", "about the same", "the new one with 1,024"),
+        because="MiniLM has seen words in a billion pairs of sentences, the new model in 1,024 "
+                "questions. A word that it has never met tells it nothing.",
+    ),
 )
