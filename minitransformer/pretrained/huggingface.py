@@ -38,9 +38,20 @@ def load_huggingface(folder):
     arrays = read_safetensors(path)
     if any(name.startswith(layout.prefix) for name in arrays):
         arrays = {name.removeprefix(layout.prefix): x for name, x in arrays.items()}
+    _expect_room(config, sum(x.size for x in arrays.values()), path)
     params = fill_params(params_template(layout.model.init, config), arrays, layout.table(config),
                          source=path)
     return layout.model.of(config, tree_map(lambda x: np.array(x, order="C"), params))
+
+
+def _expect_room(config, held, path):
+    """Raise ValueError where the configuration asks for more than the file holds: no memory yet."""
+    positions = config.max_seq_len if config.positions == "learned" else 1
+    asked = config.d_model * max(config.vocab_size, positions, config.d_model, config.d_ff)
+    if max(asked, config.n_layers) > held:
+        raise ValueError(f"config.json speaks of an array of {asked:,} numbers and of "
+                         f"{config.n_layers:,} layers, but {path} holds {held:,} numbers in all: "
+                         f"they do not belong together")
 
 
 def read_safetensors(path):
@@ -90,6 +101,12 @@ class Settings:
         value = self.values.get(name)
         return default if value is None else value
 
+    def count(self, name):
+        """The setting, which must be a whole number of at least 1."""
+        if not (isinstance(self[name], int) and self[name] > 0):
+            raise ValueError(f"{self.path}: {name} is {self[name]!r}, expected a whole number > 0")
+        return self[name]
+
     def expect(self, name, *choices, default=None):
         """The setting, which must be one of the choices; default where it is absent."""
         value = self.get(name, default)
@@ -136,7 +153,7 @@ def _gpt2_config(settings):
     settings.expect("scale_attn_by_inverse_layer_idx", False, default=False)
     settings.expect("add_cross_attention", False, default=False)
     settings.expect("tie_word_embeddings", True, default=True)
-    D = settings["n_embd"]
+    D = settings.count("n_embd")
     return DecoderOnlyConfig(
         settings["vocab_size"], d_model=D, n_heads=settings["n_head"],
         n_layers=settings["n_layer"], d_ff=settings.get("n_inner", 4 * D),
@@ -174,9 +191,11 @@ def _llama_config(settings):
     settings.expect("rope_scaling", None)
     settings.expect("attention_bias", False, default=False)
     settings.expect("mlp_bias", False, default=False)
-    D, H = settings["hidden_size"], settings["num_attention_heads"]
+    D, H = settings.count("hidden_size"), settings.count("num_attention_heads")
     settings.expect("head_dim", D // H, default=D // H)
     rope = settings.get("rope_parameters", {})
+    if not isinstance(rope, dict):
+        raise ValueError(f"rope_parameters is {rope!r}, expected an object")
     if rope.get("rope_type", "default") != "default":
         raise ValueError(f"rope_parameters ask for the type {rope['rope_type']!r}, expected "
                          f"'default': scaled rotary positions are not served")

@@ -122,6 +122,9 @@ def test_configurations_become_ours(tmp_path):
     ({**LLAMA, "attention_bias": True}, "attention_bias is True"),
     ({**LLAMA, "mlp_bias": True}, "mlp_bias is True"),
     ({**LLAMA, "head_dim": 8}, "head_dim is 8, expected 6"),
+    ({**LLAMA, "num_attention_heads": 0}, "num_attention_heads is 0, expected a whole number"),
+    ({**GPT2, "n_embd": "24"}, "n_embd is '24', expected a whole number"),
+    ({**LLAMA, "rope_parameters": 5}, "rope_parameters is 5, expected an object"),
     ({**LLAMA, "num_attention_heads": 5}, "config.json: d_model 24 is not divisible by n_heads 5"),
     ({key: x for key, x in BERT.items() if key != "hidden_size"}, "does not say 'hidden_size'")])
 def test_what_cannot_be_served_is_refused_by_name(tmp_path, settings, message):
@@ -149,5 +152,18 @@ def test_files_that_are_missing_or_damaged(tmp_path):
     with pytest.raises(ValueError, match="model.safetensors cannot be read"):
         load_huggingface(tmp_path)
     save_file({"wte.weight": np.zeros((31, 24), np.float32)}, tmp_path / "model.safetensors")
+    with pytest.raises(ValueError, match="array of 2,304 numbers .* holds 744 numbers in all"):
+        load_huggingface(tmp_path)
+    save_file({"wte.weight": np.zeros((31, 24), np.float32),
+               "other": np.zeros(9999, np.float32)}, tmp_path / "model.safetensors")
     with pytest.raises(ValueError, match="model.safetensors has no array 'wpe.weight'"):
+        load_huggingface(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["vocab_size", "n_embd", "n_layer", "n_positions", "n_inner"])
+def test_absurd_sizes_take_no_memory(tmp_path, name):
+    save_file = pytest.importorskip("safetensors.numpy").save_file
+    (tmp_path / "config.json").write_text(json.dumps({**GPT2, name: 4 * 10 ** 12}))
+    save_file({"wte.weight": np.zeros((31, 24), np.float32)}, tmp_path / "model.safetensors")
+    with pytest.raises(ValueError, match="they do not belong together"):
         load_huggingface(tmp_path)
