@@ -115,10 +115,11 @@ class Classifier(NamedTuple):
         return cls(model, classes, mean, std)
 
 
-def make_trainer(classifier, task, examples, *, steps=None, seed=0, **others):
+def make_trainer(classifier, task, examples, *, steps=None, seed=0, trainer=Trainer, **others):
     """A Trainer for examples with the settings of a Task; steps None for as many as it says.
 
-    others: further keywords of the Trainer, such as run_dir, resume and validation.
+    trainer: Trainer, or one that is made like it. others: its further keywords, such as run_dir,
+    resume and validation.
     """
     def augment(features, rng):
         features = classifier.standardize(task.change(features, rng))         # (T, C)
@@ -129,15 +130,16 @@ def make_trainer(classifier, task, examples, *, steps=None, seed=0, **others):
     stream = LabelledStream(examples, batch_size=task.batch_size, seed=seed, augment=augment)
     schedule = functools.partial(linear_decay, peak=task.peak, warmup=min(WARMUP, steps),
                                  steps=steps)
-    return Trainer(model, AdamW(model.params), stream, seed=seed, schedule=schedule,
+    return trainer(model, AdamW(model.params), stream, seed=seed, schedule=schedule,
                    clip_norm=CLIP_NORM, label_smoothing=LABEL_SMOOTHING, **others)
 
 
-def train_classifier(folder, *, data, steps=None, seed=0, resume=False, watch=False):
+def train_classifier(folder, *, data, steps=None, seed=0, resume=False, **others):
     """Train a classifier, test it on examples that it has not seen, and leave it in folder.
 
     data: a key of TASKS. folder receives classifier.npz and what a Trainer writes: checkpoint.npz,
-    log.csv, loss.png. steps: None for as many as the task says. watch: as the Trainer has it.
+    log.csv, loss.png. steps: None for as many as the task says. others: further keywords of
+    make_trainer.
     Raises ValueError for fewer than one step, ModuleNotFoundError where the data are not installed;
     KeyboardInterrupt, like the Trainer, after all of that is written.
     """
@@ -151,7 +153,7 @@ def train_classifier(folder, *, data, steps=None, seed=0, resume=False, watch=Fa
     print(f"{len(examples):,} examples to learn from, {len(parts.test)} to test on; "
           f"{tree_size(classifier.model.params):,} parameters")
     trainer = make_trainer(classifier, task, examples, steps=steps, seed=seed, run_dir=folder,
-                           resume=resume, watch=watch)
+                           resume=resume, **others)
     try:
         trainer.train(steps)
     except KeyboardInterrupt:

@@ -21,6 +21,11 @@ def add_tasks(parser, add_command):
                          help="of all random draws (default 0)")
         sub.add_argument("--watch", action="store_true",
                          help="if NaN or infinity turns up, say in which operation it arose")
+        sub.add_argument("--accumulate", type=int, metavar="N",
+                         help="so many batches make one step (default 1, or one a process)")
+        sub.add_argument("--parallel", choices=["data"],
+                         help="share each step's batches: mpiexec -n 2 python -m minitransformer "
+                              "train ... (python -m pip install mpi4py mpich)")
         return sub
 
     sub = add(translator, "train translator", "train translator --steps 300 --out runs/short",
@@ -50,6 +55,21 @@ def _vocab(word):
     return word if word == "characters" else int(word)
 
 
+def _run(train, arguments, **own):
+    """Call train, a task's function, with its own settings and those that all tasks share."""
+    settings = {**own, "steps": arguments.steps, "seed": arguments.seed,
+                "resume": arguments.resume, "watch": arguments.watch}
+    if arguments.accumulate is not None:
+        settings["accumulate"] = arguments.accumulate
+    if arguments.parallel:
+        from minitransformer.parallel.command import train_in_parallel
+
+        train_in_parallel(train, arguments.out, **settings)
+    else:
+        train(arguments.out, **settings)
+    return 0
+
+
 def translator(arguments):
     """Train the translator of number words, or of pairs of your own.
 
@@ -57,9 +77,7 @@ def translator(arguments):
     """
     from minitransformer.translator import train_translator
 
-    train_translator(arguments.out, steps=arguments.steps, seed=arguments.seed,
-                     pairs_file=arguments.pairs, resume=arguments.resume, watch=arguments.watch)
-    return 0
+    return _run(train_translator, arguments, pairs_file=arguments.pairs)
 
 
 def classifier(arguments):
@@ -71,9 +89,7 @@ def classifier(arguments):
     """
     from minitransformer.classifier import train_classifier
 
-    train_classifier(arguments.out, data=arguments.data, steps=arguments.steps,
-                     seed=arguments.seed, resume=arguments.resume, watch=arguments.watch)
-    return 0
+    return _run(train_classifier, arguments, data=arguments.data)
 
 
 def language_model(arguments):
@@ -85,7 +101,5 @@ def language_model(arguments):
     """
     from minitransformer.language_model import train_language_model
 
-    train_language_model(arguments.out, text=arguments.text, config=arguments.config,
-                         vocab=arguments.vocab, steps=arguments.steps, seed=arguments.seed,
-                         resume=arguments.resume, watch=arguments.watch)
-    return 0
+    return _run(train_language_model, arguments, text=arguments.text, config=arguments.config,
+                vocab=arguments.vocab)

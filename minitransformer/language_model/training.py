@@ -60,17 +60,18 @@ def make_tokenizer(split, *, kind, vocab_size):
 
 
 def make_trainer(language_model, split, *, steps, batch_size, peak, warmup, weight_decay,
-                 clip_norm, seed=0, **others):
+                 clip_norm, seed=0, trainer=Trainer, **others):
     """A Trainer for `steps` steps on split.train, which watches the loss on split.validation.
 
-    others: further keywords of the Trainer, such as run_dir, resume and evaluate_every.
+    trainer: Trainer, or one that is made like it. others: its further keywords, such as run_dir,
+    resume and evaluate_every.
     """
     model, length = language_model.model, language_model.model.config.max_seq_len
     stream = WindowStream(language_model.encode(split.train), batch_size=batch_size, length=length,
                           seed=seed)
     validation = language_model.encode(split.validation)
     tgt, targets = windows(validation, min(length, len(validation)))
-    return Trainer(
+    return trainer(
         model, AdamW(model.params, betas=(0.9, 0.98), weight_decay=weight_decay), stream,
         seed=seed, clip_norm=clip_norm,
         validation=[Batch(None, tgt[i:i + ROWS], targets[i:i + ROWS])
@@ -80,13 +81,13 @@ def make_trainer(language_model, split, *, steps, batch_size, peak, warmup, weig
 
 
 def train_language_model(folder, *, text=None, config=None, vocab=None, steps=None, seed=0,
-                         resume=False, watch=False):
+                         resume=False, **others):
     """Train a language model, test it on text that it has not seen, and leave it in folder.
 
     text: a file or folder of UTF-8 text, None for that of config or the Python manual. config: a
     file of settings like the config.json that is left in folder. vocab: the size of the byte-pair
     vocabulary, or "characters". steps: how many updates in all. A resumed run has its own settings.
-    watch: as the Trainer has it.
+    others: further keywords of make_trainer.
     folder receives language_model.npz, config.json and what a Trainer writes.
     Raises ValueError for settings out of range, CheckpointError when a resumed run has another
     text or when folder holds a run; KeyboardInterrupt after all of that is written.
@@ -103,7 +104,7 @@ def train_language_model(folder, *, text=None, config=None, vocab=None, steps=No
     tokenizer = make_tokenizer(split, **settings["tokenizer"])
     language_model = LanguageModel.untrained(tokenizer, seed=seed, **settings["model"])
     trainer = make_trainer(language_model, split, **settings["training"], seed=seed,
-                           run_dir=folder, resume=resume, watch=watch)
+                           run_dir=folder, resume=resume, **others)
     write_settings(folder / CONFIG, settings)
     print(f"{len(split.train):,} characters to learn from, {len(split.validation):,} to validate "
           f"on, {len(split.test):,} to test on; a vocabulary of {tokenizer.vocab_size}; "

@@ -1,10 +1,13 @@
 """Many machines: one model trained by several processes, on MPI. Optional; nothing above needs it.
 
-`python -m pip install mpi4py mpich`, and `mpiexec -n 2 python ...` starts two. Read in this order:
+    mpiexec -n 2 python -m minitransformer train translator --parallel data
+
+needs `python -m pip install mpi4py mpich`. Read in this order:
 
     processes.py         5 min  who there is, and how all end together
     collectives.py      10 min  the two pairs that all the rest is made of
     data_parallel.py    15 min  each process a part of the batch
+    command.py           5 min  `train TASK --parallel data`
     vocabulary.py       15 min  a table and a loss whose vocabulary is split
     split_layers.py     15 min  attention and feed-forward in parts
     shards.py            5 min  which part of each array a process has

@@ -28,7 +28,7 @@ def largest(x, comm):
 
 
 def _reduced(x, comm, operation):
-    x = np.array(x, order="C")                                  # (...)
+    x = np.asarray(x, order="C")                                # (...)
     out = np.empty_like(x)                                      # (...)
     comm.Allreduce(x, out, op=operation)
     return out

@@ -72,7 +72,7 @@ def vocabulary_cross_entropy_forward(logits, *, targets, first, vocab_size, comm
     expect_fraction("label_smoothing", label_smoothing)
     normalizer = max(int(np.sum(counted)), 1) if normalizer is None else normalizer
     places = targets - first                                                  # (...)
-    mine = counted & (places >= 0) & (places < logits.shape[-1])              # (...)
+    mine = (places >= 0) & (places < logits.shape[-1])                        # (...)
     places = np.where(mine, places, 0)                                        # (...)
 
     top = largest(np.max(logits.real, axis=-1, keepdims=True), comm)          # (..., 1)

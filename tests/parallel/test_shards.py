@@ -31,6 +31,7 @@ def test_the_parts_joined_are_the_whole(changes, size):
     whole = dict(tree_items(join(shards, config=made.config)))
     for name, x in tree_items(made.params):
         assert np.array_equal(whole[name], x), name
+        assert not any(np.shares_memory(x, y) for y in dict(tree_items(shards[0])).values())
     if size > 1:
         assert tree_size(shards[0]) < 0.6 * tree_size(made.params)
 

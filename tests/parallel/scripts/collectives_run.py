@@ -26,8 +26,8 @@ def transposes():
     turned, _ = sum_over_all_forward(1j * ys[rank], comm=comm)
     assert turned.dtype == complex and np.allclose(turned, 1j * summed)
     assert sum_over_all_forward(np.float32(2.5), comm=comm)[0] == 2.5 * size
-    strided, _ = sum_over_all_forward(ys[rank].T, comm=comm)
-    assert np.array_equal(strided, summed.T)
+    strided, _ = sum_over_all_forward(ys[rank].T[::2], comm=comm)
+    assert np.array_equal(strided, summed.T[::2])
 
 
 def two_layers(x, w_in, w_out):
