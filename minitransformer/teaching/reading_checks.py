@@ -1,4 +1,4 @@
-"""The bug museum's checks of ways of reading a model: shares that must add up."""
+"""The bug museum's checks of ways of looking inside: shares that add up, runs left as they were."""
 
 import numpy as np
 
@@ -28,7 +28,16 @@ def own_share_catches(exhibit):
     return bool(np.any(np.diag(shares) < 0.5 ** len(weights) - 1e-12))
 
 
+def run_again_catches(exhibit):
+    """Whether exhibit.fault(corrupted, clean) leaves the corrupted run other than it was."""
+    (corrupted, clean), _ = exhibit.inputs(np.random.default_rng(0))       # (T, D) each
+    before = corrupted.copy()
+    exhibit.fault(corrupted, clean)
+    return not np.array_equal(corrupted, before)
+
+
 READING_CHECKS = {
     "completeness": completeness_catches,
     "a token's share of itself": own_share_catches,
+    "the corrupted run, run again after the map": run_again_catches,
 }

@@ -150,6 +150,12 @@ def test_the_museum_s_checks_pass_what_is_right():
     right = dataclasses.replace(exhibit("bare_rollout"), fault=lambda weights: rollout(weights)[-1])
     assert not CHECKS["a token's share of itself"](right)
 
+    def patched_alone(bad, good):
+        return np.where(np.eye(len(bad))[:, :, None] == 1, good, bad)          # (T, T, D)
+
+    right = dataclasses.replace(exhibit("patch_that_stays"), fault=patched_alone)
+    assert not CHECKS["the corrupted run, run again after the map"](right)
+
 
 def test_rollout_is_the_jacobian_of_a_stack_that_mixes_halves():
     (x,), options = stacks(np.random.default_rng(3))

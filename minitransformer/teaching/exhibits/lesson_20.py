@@ -65,7 +65,7 @@ EXHIBITS = (
         breaks="of a list, [:] is a copy, of an array a view. The corrupted run itself is "
                "patched, and every later run still has all the patches of the earlier ones: the "
                "map fills up from left to right, whatever the model does.",
-        caught_by=("the gradient check", "a check with dout = ones"),
+        caught_by=("the corrupted run, run again after the map",),
         missed_by=("a look at the shapes", "a falling loss"),
     ),
 )
