@@ -43,6 +43,7 @@ def test_what_lesson_20_says_of_smollm2_is_in_the_file():
     assert induction.shape == (30, 9) and np.count_nonzero(induction > 0.3) == 12
     assert set(np.argwhere(induction > 0.3)[:, 0]) <= set(range(17, 25))
     assert np.max(induction[:14]) < 0.05 and found["previous_order"][0] == [16, 0]
+    assert [block for block, _ in found["order"][:4]] == [18, 17, 17, 17]
     rows = {(row["kind"], row["heads"]): row for row in found["rows"] if row["kind"] != "others"}
     first, second = found["whole"]
     assert rows["induction", 4]["second"] > 2 * second

@@ -130,6 +130,9 @@ def test_what_lesson_20_says_of_each_translator_is_in_the_file(seed):
     assert 13 <= max(wrong) <= 40 and 0.8 < shares.sum() < 0.87 and shares.max() < 0.33
     looked = np.ravel(run["looks"]["units"])
     assert np.corrcoef(looked, shares)[0, 1] > 0.65 > 0.4 > np.corrcoef(looked, wrong)[0, 1]
+    gone = next(row for row in run["together"] if row["gone"] == "3")
+    units, tens = (gone[name] - run["losses"][name] for name in ("units", "tens"))
+    assert (2.4 if seed == 2 else 11) < units / tens < (2.7 if seed == 2 else 12)
     for change, word in (("units", 13), ("tens", 11)):
         places = np.array(run["patching"][change]["places"])
         assert np.all(places[:, word] > 0.98) and np.all(np.delete(places, word, axis=1) < 0.05)
@@ -137,3 +140,8 @@ def test_what_lesson_20_says_of_each_translator_is_in_the_file(seed):
     mistakes = [row[kind] for row in run["cross"] for kind in ("zero", "mean")]
     mistakes += [row["mistakes"] for row in run["together"][:2]]
     assert not any("swapped" in found for found in mistakes)
+
+
+def test_seven_of_the_translators_heads_bring_next_to_nothing():
+    shares = [run["patching"]["units"]["heads"] for run in read_translator_heads()["runs"]]
+    assert np.size(shares) == 24 and np.count_nonzero(np.ravel(shares) < 0.04) == 7
