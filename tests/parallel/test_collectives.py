@@ -1,5 +1,6 @@
 """The collectives on two, three and four processes; how a job ends; where MPI is missing."""
 
+import subprocess
 import sys
 
 import pytest
@@ -23,6 +24,13 @@ def test_an_error_of_one_process_ends_the_others_that_wait_for_it():
                        "    comm.Barrier()", seconds=60)
     assert job.returncode != 0
     assert "process 1 of 2: AssertionError: out of paper. All processes are ended." in job.stderr
+
+
+def test_nothing_else_asks_for_it():
+    code = ("import sys, minitransformer.cli, minitransformer.translator, "
+            "minitransformer.classifier, minitransformer.language_model\n"
+            "assert not {'mpi4py', 'minitransformer.parallel'} & set(sys.modules)")
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 @pytest.mark.parametrize("platform, words", [
