@@ -68,7 +68,8 @@ def make_parser():
 
     sub = add(grade, "grade hand-ins/*.ipynb", "grade hand-ins/*.ipynb --seed 11 --out marks.csv")
     sub.add_argument("notebooks", nargs="+", type=Path, metavar="NOTEBOOK")
-    sub.add_argument("--seed", type=int, help="of the random inputs (default: drawn, and printed)")
+    sub.add_argument("--seed", type=train_commands.seed,
+                     help="of the random inputs (default: drawn, and printed)")
     sub.add_argument("--out", type=Path, default=Path("grades.csv"), metavar="FILE",
                      help="the table, replaced if it is there (default grades.csv)")
     sub.add_argument("--seconds", type=float, default=120, metavar="N",
@@ -131,7 +132,8 @@ def add_command(commands, run, *examples, **defaults):
 
 def add_seed(parser):
     """Give a command --seed."""
-    parser.add_argument("--seed", type=int, default=0, help="of all random draws (default 0)")
+    parser.add_argument("--seed", type=train_commands.seed, default=0,
+                        help="of all random draws (default 0)")
 
 
 def tour(arguments):

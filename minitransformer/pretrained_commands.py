@@ -2,6 +2,8 @@
 
 import sys
 
+from minitransformer.train_commands import seed
+
 
 def add_commands(add):
     """Give the command line its parsers. add: add_command of cli, for its list of commands."""
@@ -33,7 +35,7 @@ def add_commands(add):
     sub.add_argument("--top-p", type=float, default=0.9, metavar="P",
                      help="draw from the fewest tokens that together have the probability P "
                           "(default 0.9)")
-    sub.add_argument("--seed", type=int, default=0, help="of all random draws (default 0)")
+    sub.add_argument("--seed", type=seed, default=0, help="of all random draws (default 0)")
 
 
 def pretrained(arguments):

@@ -17,7 +17,7 @@ def add_tasks(parser, add_command):
         sub.add_argument("--out", type=Path, default=folder, metavar="DIR",
                          help=f"where model, log and loss curve go (default {folder})")
         sub.add_argument("--resume", action="store_true", help="continue the run in DIR")
-        sub.add_argument("--seed", type=int, default=0, metavar="N",
+        sub.add_argument("--seed", type=seed, default=0, metavar="N",
                          help="of all random draws (default 0)")
         sub.add_argument("--watch", action="store_true",
                          help="if NaN or infinity turns up, say in which operation it arose")
@@ -49,6 +49,13 @@ def add_tasks(parser, add_command):
                      help='the size of the byte-pair vocabulary, or "characters"')
     sub.add_argument("--config", type=Path, metavar="FILE",
                      help="settings in JSON, all or some, as in the config.json of a run")
+
+
+def seed(word):
+    """What --seed takes, on every command. ValueError, of which argparse makes wrong usage."""
+    if (number := int(word)) < 0:
+        raise ValueError(f"{number} is below 0")
+    return number
 
 
 def _vocab(word):

@@ -55,7 +55,9 @@ def test_the_version(capsys):
 @pytest.mark.parametrize("argv", [["fly"], ["check", "--fast"], ["train"], ["train", "poet"],
                                   ["train", "--steps", "3"], ["train", "translator", "--fast"],
                                   ["train", "language-model", "--vocab", "many"],
-                                  ["check", "--seed", "one"], ["lessons", "--check", "--build"]])
+                                  ["check", "--seed", "one"], ["generate", "--seed", "-1"],
+                                  ["train", "translator", "--seed", "-1"],
+                                  ["lessons", "--check", "--build"]])
 def test_wrong_usage_is_exit_code_2(argv, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main(argv)
@@ -71,6 +73,7 @@ def test_wrong_usage_is_exit_code_2(argv, capsys):
     (["train", "language-model", "--config", "nowhere.json"], "there is no configuration"),
     (["train", "language-model", "--resume", "--out", "nowhere"], "there is no run in nowhere"),
     (["check", "softmin"], "there is no pair named 'softmin'"),
+    (["verify", "nowhere.npz", "--key", "nowhere.pub"], "there is no file nowhere.npz"),
 ])
 def test_an_error_is_one_sentence_and_exit_code_1(argv, words, capsys):
     assert cli.main(argv) == 1

@@ -19,7 +19,12 @@ class Batch(NamedTuple):
 
 
 def pad_rows(rows):
-    """Lists of ids of uneven length -> (B, longest) int64, short rows filled with PAD."""
+    """Lists of ids of uneven length -> (B, longest) int64, short rows filled with PAD.
+
+    Raises ValueError for no rows.
+    """
+    if not len(rows):
+        raise ValueError("there are no rows: give at least one list of ids")
     padded = np.full((len(rows), max(map(len, rows))), PAD, dtype=np.int64)
     for ids, row in zip(rows, padded):
         row[:len(ids)] = ids

@@ -1,6 +1,7 @@
 """The settings of a run: a dict of dicts that a person can write as JSON, in part or whole."""
 
 import json
+import math
 from pathlib import Path
 
 
@@ -24,7 +25,8 @@ def with_settings(defaults, given, where="the configuration"):
     """defaults with the values of given, which may leave out any: a new dict of dicts.
 
     Raises ValueError for a key that defaults lack and for a value of another kind: a number stands
-    for a number, a whole one for a whole one, a text for a text; any of them where None is.
+    for a number, a whole one for a whole one, a text for a text; any of them where None is. No
+    number may be infinite or NaN.
     """
     if not isinstance(given, dict):
         raise ValueError(f"{where} is {given!r}, expected an object with some of the keys "
@@ -47,6 +49,8 @@ def _fits(value, default):
         return default is None and isinstance(value, (int, float, str, type(None)))
     if isinstance(default, bool) or isinstance(value, bool):
         return isinstance(value, bool) and isinstance(default, bool)
+    if isinstance(value, float) and not math.isfinite(value):
+        return False
     return isinstance(value, (int, float) if isinstance(default, float) else type(default))
 
 

@@ -16,6 +16,7 @@ from minitransformer.models.head import head_backward, head_forward, head_init
 from minitransformer.models.lean_decoding import lean_decoding_step
 from minitransformer.models.model import Model
 from minitransformer.sampling import sample, sample_steps
+from minitransformer.shapes import expect_ids
 from minitransformer.tree import is_frozen, no_gradients
 
 
@@ -144,7 +145,8 @@ class DecoderOnly(Model):
         """Continue each prompt, a list of ids: a list of lists of the new ids.
 
         choice: stop, seed, temperature, top_k, top_p and repetition_penalty as in `sample`.
-        Raises ValueError when prompt and new tokens together exceed max_seq_len.
+        Raises ValueError when prompt and new tokens together exceed max_seq_len, and for an id out
+        of range; TypeError for ids that are not whole.
         """
         self._expect_room(prompts, max_new_tokens)
         return sample(self.decoding_step(), prompts, max_new_tokens=max_new_tokens, **choice)
@@ -159,6 +161,9 @@ class DecoderOnly(Model):
         return lean_decoding_step(self.params, config=self.config)
 
     def _expect_room(self, prompts, max_new_tokens):
+        for n, prompt in enumerate(prompts):
+            if len(prompt):
+                expect_ids(f"prompt {n}", prompt, self.config.vocab_size)
         longest = max(map(len, prompts), default=0) + max_new_tokens
         if longest > self.config.max_seq_len:
             raise ValueError(f"the longest prompt and max_new_tokens make {longest} tokens, but "

@@ -23,6 +23,9 @@ class Model:
     config_class = None
 
     def __init__(self, config, seed=0, dtype=np.float32):
+        if np.dtype(dtype).kind not in "fc":
+            raise ValueError(f"dtype is {np.dtype(dtype)}, expected one of real numbers: the "
+                             f"weights are such")
         self.config = config
         self.params = self.init(np.random.default_rng(seed), config=config, dtype=dtype)
         self.state = self.init_state(config=config, dtype=dtype)

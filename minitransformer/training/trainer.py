@@ -62,6 +62,8 @@ class Trainer:
         if optimizer.params is not model.params:
             raise ValueError("the optimizer holds other parameters than the model: make it with "
                              "model.params, after the model is made or loaded")
+        if run_dir is not None and Path(run_dir).is_file():
+            raise ValueError(f"{run_dir} is a file, expected the folder of a run: give another")
         if resume and run_dir is None:
             raise ValueError("resume=True needs run_dir, the folder of the run to continue")
         self.model, self.optimizer, self.batches = model, optimizer, batches

@@ -20,7 +20,7 @@ def make_keys(path):
     """
     serialization, ed25519 = _cryptography()
     path = Path(path)
-    public_path = path.with_name(path.name + ".pub")
+    public_path = Path(f"{path}.pub")
     for there in (path, public_path):
         if there.exists():
             raise FileExistsError(f"{there} is there already, and a key is never overwritten: give "
