@@ -47,6 +47,11 @@ def read_model(path):
             max_seq_len=settings["max_len"], norm="rms", norm_eps=settings["eps"],
             activation="swiglu", positions="rotary", rope_base=settings["rope_base"],
             bias=False, scale_embeddings=False, pad_id=-1)
+        # Before anything is made of the sizes that the settings say, the arrays must have room.
+        held = sum(array.size for array in arrays.values())
+        if max(D * config.vocab_size, D * D, config.n_layers) > held:
+            raise ValueError(f"its settings speak of {config.n_layers} layers of width {D} and "
+                             f"{config.vocab_size} tokens, but its arrays hold {held:,} numbers")
     except FileNotFoundError:
         raise
     except Exception as error:  # whatever zip, npy and JSON object to

@@ -142,9 +142,7 @@ def test_ctranslate2(tmp_path, seed, count):
     fuzz(read_ctranslate2, path, seed, count)
 
 
-@COUNTS
-def test_glassllm(tmp_path, seed, count):
-    path = tmp_path / "weights.npz"
+def write_glassllm(path, **changes):
     rng = np.random.default_rng(3)
     block = {f"attn.W_{x}": (6, 6) for x in "QKVO"} | {
         "norm1.gamma": (6,), "norm2.gamma": (6,), "ffn.W1": (6, 16), "ffn.W3": (6, 16),
@@ -153,13 +151,23 @@ def test_glassllm(tmp_path, seed, count):
               **{f"blocks.0.{name}": shape for name, shape in block.items()}}
     settings = {"vocab_size": 7, "d_model": 6, "n_heads": 1, "n_kv_heads": 1, "n_layers": 1,
                 "max_len": 9, "eps": 1e-5, "rope_base": 10000.0}
-    np.savez(path, __config__=json.dumps(settings),
+    np.savez(path, __config__=json.dumps({**settings, **changes}),
              **{name: rng.normal(size=shape) for name, shape in shapes.items()})
-    try:
-        good = read_model(path)
-    except ValueError as error:
-        pytest.fail(f"the good file: {error}")
-    fuzz(read_model, path, seed, count, same=same_model(good))
+
+
+@COUNTS
+def test_glassllm(tmp_path, seed, count):
+    path = tmp_path / "weights.npz"
+    write_glassllm(path)
+    fuzz(read_model, path, seed, count, same=same_model(read_model(path)))
+
+
+@pytest.mark.parametrize("changes", [{"d_model": 2**40}, {"vocab_size": 2**50},
+                                     {"n_layers": 10**12}, {"n_layers": 99}])
+def test_glassllm_settings_that_ask_for_terabytes(tmp_path, changes):
+    path = tmp_path / "weights.npz"
+    write_glassllm(path, **changes)
+    assert try_reader(read_model, path, [(str(changes), path.read_bytes())]) == 1
 
 
 @COUNTS
