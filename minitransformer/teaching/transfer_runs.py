@@ -1,7 +1,7 @@
 """Accuracy against examples and minutes, for a pretrained body and from scratch: lesson 18.
 
-    python -m minitransformer.teaching.transfer_runs              15 minutes of one core
-    python -m minitransformer.teaching.transfer_runs --seeds 3 4  two seeds more
+    python -m minitransformer.teaching.transfer_runs              25 minutes of one core
+    python -m minitransformer.teaching.transfer_runs --seeds 5 6  two seeds more
 
 A question's kind is learned from 16, 128 or 1,024 examples in five ways: a head on MiniLM's
 vectors, LoRA, all of MiniLM, a model of its shape from scratch, and a small one from scratch. Each
@@ -152,6 +152,6 @@ if __name__ == "__main__":
     from minitransformer.pretrained.minilm import load
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="default: 0 1 2")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     keep_freed_memory()
     measure(Experiment(load(), questions()), seeds=parser.parse_args().seeds)
