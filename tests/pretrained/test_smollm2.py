@@ -9,6 +9,7 @@ from minitransformer.pretrained.chat import SYSTEM, chat_ids
 from minitransformer.pretrained.gguf_file import GgufFile
 from minitransformer.pretrained.install import pretrained_file
 from minitransformer.pretrained.smollm2 import names, read_config, read_smollm2
+from minitransformer.teaching.smollm2_runs import PROMPTS
 from minitransformer.tree import tree_items, tree_size
 
 D, F, L, V, H, G = 32, 64, 2, 270, 4, 2
@@ -16,11 +17,6 @@ SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 MERGES = ["Ġ t", "h e", "Ġt he"]
 TOKENS = [*SPECIAL, *byte_letters(), *(merge.replace(" ", "") for merge in MERGES)]
 TOKENS += [f"unused{i}" for i in range(V - len(TOKENS))]
-PROMPTS = ["The capital of France is", "Once upon a time, in a small village by the sea,",
-           "def fibonacci(n):\n    ", "Water boils at 100 degrees", "The three primary colors are",
-           "In 1969, Neil Armstrong", "To make a good cup of tea, first",
-           "Dear Sir or Madam,\n\nI am writing to",
-           "The theory of evolution, proposed by Charles Darwin,", "Q: What is 7 times 8?\nA:"]
 TALKS = [[{"role": "user", "content": "Hi, who are you?"}],
          [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "a\n b  2024"},
           {"role": "assistant", "content": "é"}, {"role": "user", "content": " 2+2?"}]]
@@ -82,10 +78,17 @@ def test_settings_and_arrays_are_those_of_the_file(small):
     assert (config.d_model, config.n_heads, config.n_kv_heads, config.n_layers, config.d_ff,
             config.vocab_size, config.max_seq_len) == (D, H, G, L, F, V, 200)
     assert config.rope_base == 1000 and config.norm_eps == pytest.approx(1e-5)
-    block = params["blocks"][1]
-    assert np.array_equal(block["attention"]["k"]["w"], arrays["blk.1.attn_k.weight"].T)
-    assert np.array_equal(block["feed_forward"]["up"]["w"][:, F:], arrays["blk.1.ffn_up.weight"].T)
+    for i, block in enumerate(params["blocks"]):
+        attention, up = block["attention"], block["feed_forward"]["up"]["w"]
+        for found, name in (
+                (block["before_attention"]["gain"], "attn_norm"), (attention["q"]["w"], "attn_q"),
+                (attention["k"]["w"], "attn_k"), (attention["v"]["w"], "attn_v"),
+                (attention["out"]["w"], "attn_output"),
+                (block["before_feed_forward"]["gain"], "ffn_norm"), (up[:, :F], "ffn_gate"),
+                (up[:, F:], "ffn_up"), (block["feed_forward"]["down"]["w"], "ffn_down")):
+            assert np.array_equal(found, arrays[f"blk.{i}.{name}.weight"].T), name
     assert np.array_equal(params["embedding"]["table"], arrays["token_embd.weight"])
+    assert np.array_equal(params["norm"]["gain"], arrays["output_norm.weight"])
     assert tree_size(params) == sum(x.size for x in arrays.values())
     assert set(names(config)) == {name for name, _ in tree_items(params)}
     assert read_config(GgufFile(path)) == config
