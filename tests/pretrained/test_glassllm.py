@@ -53,10 +53,19 @@ def test_a_file_becomes_a_model(tmp_path):
     path, arrays = stored_model(tmp_path)
     model = read_model(path)
     assert model.config.rope_base == 100 and model.config.d_ff == 21
-    up = model.params["blocks"][1]["feed_forward"]["up"]["w"]
-    assert up.dtype == np.float64
-    assert np.array_equal(up[:, :21], arrays["blocks.1.ffn.W1"])
-    assert np.array_equal(up[:, 21:], arrays["blocks.1.ffn.W3"])
+    for i, block in enumerate(model.params["blocks"]):
+        attention, up = block["attention"], block["feed_forward"]["up"]["w"]
+        for found, name in (
+                (block["before_attention"]["gain"], "norm1.gamma"),
+                (block["before_feed_forward"]["gain"], "norm2.gamma"),
+                *((attention[ours]["w"], f"attn.W_{theirs}")
+                  for ours, theirs in (("q", "Q"), ("k", "K"), ("v", "V"), ("out", "O"))),
+                (up[:, :21], "ffn.W1"), (up[:, 21:], "ffn.W3"),
+                (block["feed_forward"]["down"]["w"], "ffn.W2")):
+            assert found.dtype == np.float64
+            assert np.array_equal(found, arrays[f"blocks.{i}.{name}"]), name
+    assert np.array_equal(model.params["embedding"]["table"], arrays["E"])
+    assert np.array_equal(model.params["norm"]["gain"], arrays["norm_f.gamma"])
     assert tree_size(model.params) == sum(x.size for x in arrays.values())
 
 
