@@ -42,14 +42,21 @@ class RunLog:
 
 
 def read_log(path):
-    """The rows of a CSV file that RunLog wrote. A last line cut off by a crash is left out."""
-    with open(path, encoding="utf-8") as file:
-        lines = [line for line in file if line.endswith("\n")]
+    """The rows of a CSV file that RunLog wrote. A last line cut off by a crash is left out.
+
+    Raises FileNotFoundError; ValueError, naming file and line, for other content.
+    """
+    lines = Path(path).read_bytes().split(b"\n")[:-1]  # behind the last end of line: cut off
     rows = []
-    for line in lines[1:]:
-        step, loss, val_loss, lr, grad_norm, tokens = line.rstrip("\n").split(",")
-        rows.append(LogRow(int(step), float(loss), float(val_loss) if val_loss else None,
-                           float(lr), float(grad_norm), int(tokens)))
+    for number, line in enumerate(lines[1:], start=2):
+        try:
+            step, loss, val_loss, lr, grad_norm, tokens = line.decode("utf-8").split(",")
+            rows.append(LogRow(int(step), float(loss), float(val_loss) if val_loss else None,
+                               float(lr), float(grad_norm), int(tokens)))
+        except ValueError as error:
+            raise ValueError(f"{path}, line {number}: {line[:60]!r} is no row of a log ({error}): "
+                             f"it is damaged; without this file the run can still be "
+                             f"resumed") from None
     return rows
 
 

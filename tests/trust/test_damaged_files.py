@@ -24,7 +24,8 @@ from minitransformer.pretrained.ctranslate2_file import read_ctranslate2
 from minitransformer.pretrained.glassllm import read_model
 from minitransformer.pretrained.wav import read_wav
 from minitransformer.pretrained.wordpiece import WordPiece
-from minitransformer.training import load_arrays
+from minitransformer.training import LogRow, load_arrays, read_log
+from minitransformer.training.log import RunLog
 from minitransformer.translator import Translator
 from minitransformer.tree import tree_items
 
@@ -96,6 +97,16 @@ def test_settings(tmp_path, seed, count):
     path = tmp_path / "config.json"
     path.write_text(json.dumps(SETTINGS, indent=1), encoding="utf-8")
     fuzz(lambda path: read_settings(path, SETTINGS), path, seed, count)
+
+
+@COUNTS
+def test_logs(tmp_path, seed, count):
+    path = tmp_path / "log.csv"
+    log = RunLog(path)
+    for step in range(1, 9):
+        log.append(LogRow(step, 1.5 / step, 2.5 if step % 4 else None, 1e-3, 0.25, 30))
+    assert read_log(path) == log.rows
+    assert fuzz(read_log, path, seed, count)
 
 
 @COUNTS
