@@ -25,7 +25,8 @@ def mpi():
                 "several processes need MPI, and its package mpich is not made for Windows: train "
                 "with one process, where accumulate=N makes the same steps, or use Linux, macOS "
                 "or the Windows Subsystem for Linux") from error
-        raise ImportError(f"several processes need MPI ({error}): python -m pip install mpi4py "
+        why = str(error).splitlines()[0]
+        raise ImportError(f"several processes need MPI ({why}): python -m pip install mpi4py "
                           f"mpich, and start with mpiexec -n 2 python ...") from error
     return MPI
 

@@ -16,14 +16,23 @@ def test_each_is_the_others_transpose_and_gradients_pass_through(n):
 
 
 @needs_mpi
-def test_an_error_of_one_process_ends_the_others_that_wait_for_it():
-    job = run(2, "-c", "from minitransformer.parallel import ending_together, world\n"
+@pytest.mark.parametrize("end, words, code", [
+    ("assert not comm.rank, 'out of paper'",
+     "process 1 of 2: AssertionError: out of paper. All processes are ended.", 1),
+    ("if comm.rank: raise KeyboardInterrupt",
+     "process 1 of 2: interrupted. All processes are ended.", 130),
+    ("if comm.rank: sys.exit(3)", "MPI_Abort", 1),
+    ("raise OSError('on all')", "process 0 of 2: OSError: on all. All processes are ended.", 1),
+])
+def test_what_ends_one_process_ends_the_others_that_wait_for_it(end, words, code):
+    job = run(2, "-c", "import sys\n"
+                       "from minitransformer.parallel import ending_together, world\n"
                        "comm = world()\n"
                        "with ending_together(comm):\n"
-                       "    assert comm.rank == 0, 'out of paper'\n"
+                       f"    {end}\n"
                        "    comm.Barrier()", seconds=60)
-    assert job.returncode != 0
-    assert "process 1 of 2: AssertionError: out of paper. All processes are ended." in job.stderr
+    assert job.returncode == code, job.stderr
+    assert words in job.stderr
 
 
 def test_nothing_else_asks_for_it():
