@@ -48,10 +48,11 @@ def read_marked(model, ids, answer):
 
 
 def measure_marked(model, rng, count):
-    """{"accuracy", "gap", "steps", "ways": {way: {"letter", "mark", "both", "agreement"}}}.
+    """{"accuracy", "gap", "steps", "ways": {way: {"letter", "mark", "both", "by size", ...}}}.
 
     letter, mark: the share of texts whose highest token that is; both: whose two highest tokens are
-    these two; agreement: the mean rank correlation with deletion. Of right answers alone.
+    these two; by size: the same, had no share a sign; agreement (the dots): the mean rank
+    correlation with deletion. Of right answers alone.
     """
     texts = draw_marked_texts(rng, count)
     right = model.predict(ids=texts.ids) == texts.classes                    # (B,)
@@ -65,8 +66,9 @@ def measure_marked(model, rng, count):
             order = np.argsort(-values)
             rows[way].append([order[0] == place + 1, order[0] == place,
                               set(order[:2]) == {place, place + 1},
+                              set(np.argsort(-np.abs(values))[:2]) == {place, place + 1},
                               ranks_agree(values, found[DELETED])])
-    names = ("letter", "mark", "both", "agreement")
+    names = ("letter", "mark", "both", "by size", "agreement")
     return {"accuracy": float(right.mean()), **_gaps(gaps, steps),
             "ways": {way: dict(zip(names, np.mean(values, axis=0).tolist()))
                      for way, values in rows.items()}}
