@@ -126,6 +126,7 @@ def test_a_header_that_claims_more_than_there_is(tmp_path, shape, version):
     write_zip(path, [("w.npy", npy(header(shape), bytes(16), version))], names=["w"])
     message, peak = peak_of(load_arrays, path)
     assert str(path) in message and peak < 2**20
+    assert "has the shape" in message or shape == (0, 10**30)  # which takes no byte
 
 
 @pytest.mark.parametrize("content", [

@@ -215,6 +215,13 @@ def test_changed_missing_and_new_code_is_named(package, keys):
         verify_code(keys[1], package)
 
 
+def test_code_of_the_same_size_is_not_the_same(package, keys):
+    sign_code(keys[0], package)
+    (package / "a.py").write_text("# A.py\n", encoding="utf-8")
+    with pytest.raises(SignatureError, match=r"what was signed: changed: a\.py\. Do"):
+        verify_code(keys[1], package)
+
+
 def test_only_one_kind_of_difference(package, keys):
     sign_code(keys[0], package)
     (package / "a.pyc").write_bytes(b"a compiled file in the source's place does run")
