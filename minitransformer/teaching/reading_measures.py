@@ -48,11 +48,11 @@ def read_marked(model, ids, answer):
 
 
 def measure_marked(model, rng, count):
-    """{"accuracy", "gap", "steps", "ways": {way: {"letter", "mark", "both", "by size", ...}}}.
+    """{"accuracy", "gap", "steps", "ways": {way: its five measures}}, of right answers alone.
 
-    letter, mark: the share of texts whose highest token that is; both: whose two highest tokens are
-    these two; by size: the same, had no share a sign; agreement (the dots): the mean rank
-    correlation with deletion. Of right answers alone.
+    "letter", "mark": the share of texts whose highest token that is; "both": whose two highest
+    tokens are these two; "by size": the same without the signs, a negative share counting as much
+    as a positive one; "agreement": the mean rank correlation with deletion.
     """
     texts = draw_marked_texts(rng, count)
     right = model.predict(ids=texts.ids) == texts.classes                    # (B,)

@@ -107,6 +107,27 @@ def test_measuring_counts_right_answers_alone():
     assert found["ways"][DELETED]["agreement"] == pytest.approx(1)
 
 
+def test_by_size_a_share_against_the_answer_counts_as_much_as_one_for_it(monkeypatch):
+    texts = draw_marked_texts(np.random.default_rng(2), 60)
+    shares = iter(np.where(relevant, [1] * 8 + [-2] * 4, 0.5) for relevant in texts.relevant())
+    places = texts.places
+
+    class Model:
+        def predict(self, ids):
+            return texts.classes
+
+    class Complete:
+        gap, steps = 0.0, 1
+
+    monkeypatch.setattr("minitransformer.teaching.reading_measures.read_marked",
+                        lambda *_: (dict.fromkeys(WAYS, next(shares)), Complete))
+    found = measure_marked(Model(), np.random.default_rng(2), 60)["ways"][DELETED]
+    assert found["by size"] == 1
+    assert found["both"] == pytest.approx(np.mean(places + 1 < 8)) and 0 < found["both"] < 1
+    assert all(run["ways"][way]["by size"] == run["ways"][way]["both"]  # no weight is negative
+               for run in read_reading()["marked"] for way in WAYS[:3])
+
+
 @pytest.mark.slow
 def test_a_short_measurement_writes_what_the_lesson_reads(tmp_path):
     path = tmp_path / "reading.json"

@@ -6,10 +6,10 @@ from minitransformer.teaching.exercise import Exercise, Mistake, Prediction, cal
 
 
 def my_pencil_shares():
-    """f = u w on the way from (1, 0) to (3, 2): u = 1 + 2 s, w = 2 s."""
-    a_u = 2 * 1      # (3 - 1) times the mean of df/du = w = 2 s, which is 1
-    a_w = 2 * 2      # (2 - 0) times the mean of df/dw = u = 1 + 2 s, which is 2
-    return np.array([a_u, a_w])
+    """f = u p on the way from (1, 0) to (3, 2): u = 1 + 2 s, p = 2 s."""
+    a_u = 2.0 * 1.0      # (3 - 1) times the mean of df/du = p = 2 s, which is 1
+    a_p = 2.0 * 2.0      # (2 - 0) times the mean of df/dp = u = 1 + 2 s, which is 2
+    return np.array([a_u, a_p])
 
 
 def my_integrated_gradients(gradient, x, baseline, steps):
@@ -73,8 +73,8 @@ ITEMS = (
                     "These are the means of the gradients. Each must be multiplied by the distance "
                     "that its token has gone, 2."),
         ),
-        hints=("On the way u = 1 + 2 s and w = 2 s. What is df/du there, and df/dw?",
-               "df/du = w = 2 s, with the mean 1 over s from 0 to 1; df/dw = u = 1 + 2 s.",
+        hints=("On the way u = 1 + 2 s and p = 2 s. What is df/du there, and df/dp?",
+               "df/du = p = 2 s, with the mean 1 over s from 0 to 1; df/dp = u = 1 + 2 s.",
                "Mean times distance: 1 times (3 - 1), and 2 times (2 - 0). The sum must be "
                "f(3, 2) - f(1, 0) = 6."),
     ),
