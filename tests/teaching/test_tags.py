@@ -37,11 +37,10 @@ LESSON_OF = {  # the one place that says which lesson derives which pair
     "rms_norm": "13", "batch_norm": "13",
     "gelu": "14", "gelu_tanh": "14", "silu": "14", "swiglu": "14", "rotary": "14",
     "mean_pooling": "15",
-    "rollout": "19", "attribution": "19",
     "convolution": "17", "permuted": "17",
+    "low_rank": "18",
     "attribution": "19", "rollout": "19",
     "ablation": "20", "patching": "20", "induction": "20",
-    "low_rank": "18",
     "blockwise_attention": "21",
     "quantize": "22", "svd": "22", "prune": "22",
 }
