@@ -1,8 +1,8 @@
-"""Exercises of lesson 16: loading weights, cutting words, ranking by meaning."""
+"""Exercises of lesson 16: loading weights, cutting words, ranking by meaning, length one."""
 
 import numpy as np
 
-from minitransformer.teaching.exercise import Exercise, Mistake, Prediction, call
+from minitransformer.teaching.exercise import Exercise, Mistake, Prediction, call, pair_exercise
 
 
 def my_loading(weight, positions, types):
@@ -29,6 +29,29 @@ def my_ranking(query, texts):
     """query (D,), texts (N, D) -> their numbers, the largest cosine with the query first: (N,)."""
     cosines = texts @ query / np.linalg.norm(texts, axis=1)       # (N,) |query| is the same for all
     return np.argsort(-cosines)
+
+
+def unit_forward(y):
+    """y (B, D) -> u = y / |y| (B, D), (u, |y|); np.linalg.norm would not carry a complex step."""
+    length = np.sqrt(np.sum(y * y, axis=-1, keepdims=True))       # (B, 1)
+    u = y / length                                                # (B, D)
+    return u, (u, length)
+
+
+# dy_j = du_j / |y| - sum_i du_i (y_i / |y|^2) u_j, and y_i / |y| = u_i: the sum over i is
+# (u . du) / |y|, and dy = (du - u (u . du)) / |y|. Since u . u = 1,
+#     y . dy = |y| (u . dy) = u . du - (u . u) (u . du) = 0:
+# a longer y has the same u, so no gradient points along y.
+def my_unit_backward(du, cache):
+    """du (B, D), cache (u (B, D), length (B, 1)) -> dy (B, D)."""
+    u, length = cache
+    along = np.sum(u * du, axis=-1, keepdims=True)                # (B, 1) u . du
+    return (du - u * along) / length                              # (B, D)
+
+
+def unit_mistake(dy):
+    """my_unit_backward with dy(du, u, length, the sum over a row) in place of the formula."""
+    return lambda du, cache: dy(du, *cache, lambda z: np.sum(z, axis=-1, keepdims=True))
 
 
 def pieces_mistake(*, ends=lambda word, start: range(len(word), start, -1), sign="##",
@@ -63,6 +86,11 @@ WORDS = ("unwinding", "unaffable", "wind", "uing", "unwindx", "xun", "able")
 def words(rng):
     vocabulary = dict(zip(PIECES, rng.permutation(len(PIECES)).tolist()))
     return [call(word, vocabulary) for word in WORDS]
+
+
+def units(rng):
+    for B, D in ((2, 3), (5, 4)):
+        yield call(rng.normal(size=(B, D)) * np.linspace(0.5, 3, B)[:, None])
 
 
 def rows(rng):
@@ -149,5 +177,39 @@ ITEMS = (
                "all texts.",
                "np.linalg.norm(texts, axis=1) are the lengths of the rows, (N,).",
                "np.argsort(-cosines) has the largest first."),
+    ),
+    pair_exercise(
+        "16.5", "no gradient along the length", 3,
+        forward=unit_forward,
+        solution=my_unit_backward,
+        names="y",
+        inputs=units,
+        mistakes=(
+            Mistake(unit_mistake(lambda du, u, length, total: du / length),
+                    "This takes the length for a constant, but it is made of y: the sum in the "
+                    "formula is what that adds."),
+            Mistake(unit_mistake(lambda du, u, length, total: du - u * total(u * du)),
+                    "The direction is right. Both terms are divided by the length."),
+            Mistake(unit_mistake(lambda du, u, length, total: du / length - u * total(u * du)),
+                    "The second term lacks a length: y_i / |y|^2 is u_i / |y|."),
+            Mistake(unit_mistake(lambda du, u, length, total:
+                                 (du - u * total(u * du) / length) / length),
+                    "The second term is divided by the length twice: y_i / |y|^2 is u_i / |y|."),
+            Mistake(unit_mistake(lambda du, u, length, total: (du + u * total(u * du)) / length),
+                    "The length stands below the line, so what it adds comes with a minus."),
+            Mistake(unit_mistake(lambda du, u, length, total: (du - u * total(du)) / length),
+                    "The sum over i has u_i in it as well: it is u . du, not the sum of du."),
+            Mistake(unit_mistake(lambda du, u, length, total: (du - u * u * du) / length),
+                    "The sum over i is missing: u . du is one number for each row."),
+            Mistake(unit_mistake(lambda du, u, length, total: (du - u * np.sum(u * du)) / length),
+                    "Each row has its own sum: axis=-1, keepdims=True."),
+            Mistake(unit_mistake(lambda du, u, length, total: (du - total(u * du)) / length),
+                    "What is subtracted points along u: multiply u . du by u."),
+        ),
+        hints=("y_i / |y|^2 = u_i / |y|. Both terms then have 1 / |y| in front.",
+               "The sum over i is u . du, one number for each row: "
+               "np.sum(u * du, axis=-1, keepdims=True).",
+               "return (du - u * along) / length, where along is that sum. Then y . dy = 0: a "
+               "longer y has the same u, so no gradient points along y."),
     ),
 )
