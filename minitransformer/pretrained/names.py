@@ -28,7 +28,8 @@ def fill_params(template, arrays, table, *, source):
             raise ValueError(f"{source}: what belongs to {name!r} has shape {found.shape}, "
                              f"expected {leaf.shape}: it holds another model")
         # A transposed view becomes an array of rows: one token times it is a fifth faster then.
-        leaves[name] = np.ascontiguousarray(found, leaf.dtype)
+        # What the file lends read-only is copied: a read-only array would be a frozen one.
+        leaves[name] = np.require(found, leaf.dtype, ["C", "W"])
     return tree_fill(template, leaves)
 
 
