@@ -103,7 +103,9 @@ def arrows(lessons):
 
 
 def draw_map(lessons=None):
-    """Draw the lessons as boxes, in the course an arrow to each from what it needs: the figure."""
+    """Draw the lessons as boxes: the figure. What one needs, and no other of its needs implies, is
+    an arrow in the course, and a number in the boxes behind it.
+    """
     lessons = read_lessons() if lessons is None else lessons
     figure = plt.figure(figsize=(WIDTH, HEIGHT), facecolor="white")
     ax = figure.add_axes((0, 0, 1, 1))
@@ -116,13 +118,15 @@ def draw_map(lessons=None):
                 weight="bold", ha="center", va="center")
         for number in numbers:
             if number in lessons:
-                _box(ax, lessons[number], colour, says_needs=(name, colour, numbers) in AFTERWARDS)
+                needs = [start for start, end in arrows(lessons) if end == number]
+                _box(ax, lessons[number], colour,
+                     needs if (name, colour, numbers) in AFTERWARDS else [])
     for start, end in arrows(in_the_course(lessons)):
         _arrow(ax, PLACES[start], PLACES[end])
     return figure
 
 
-def _box(ax, lesson, colour, says_needs):
+def _box(ax, lesson, colour, needs):
     x, y = PLACES[lesson.number]
     ax.add_patch(FancyBboxPatch((x - BOX_WIDTH / 2, y - BOX_HEIGHT / 2), BOX_WIDTH, BOX_HEIGHT,
                                 boxstyle="round,pad=0,rounding_size=0.08", facecolor="white",
@@ -138,8 +142,8 @@ def _box(ax, lesson, colour, says_needs):
             linespacing=1.1, zorder=4)
     ax.text(left, top - 0.36 - 0.14 * title.count("\n") - 0.15, words, color=GREY, fontsize=8,
             va="top", linespacing=1.1, zorder=4)
-    if says_needs:
-        ax.text(left, top - BOX_HEIGHT + 0.07, f"needs {' '.join(lesson.needs)}", color=colour,
+    if needs:
+        ax.text(left, top - BOX_HEIGHT + 0.07, f"needs {' '.join(needs)}", color=colour,
                 fontsize=7.5, va="bottom", zorder=4)
 
 
