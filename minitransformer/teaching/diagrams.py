@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from minitransformer.teaching.style import BACKWARD, FORWARD, GREY, PALE
+from minitransformer.teaching.style import BACKWARD, FORWARD, GREY, PALE, PALE_GREEN
 
 # All in inches: the axes have one unit an inch, so that text and arrows keep their proportions.
 BOX = np.array([1.05, 0.5])  # width and height
@@ -58,12 +58,13 @@ def gradient_of(value):
     return "d" + value.split(" ")[0]
 
 
-def diagram(boxes, arrows, *, title="", unit=(2.2, 1.15)):
+def diagram(boxes, arrows, *, title="", unit=(2.2, 1.15), marked=()):
     """Draw boxes and arrows; returns the figure.
 
     boxes: {name: (column, row)} or {name: (column, row, text)}; rows count upward. A text ""
     draws no frame: a place where an arrow begins or ends.
     arrows: a list of Arrow. unit: inches from one column to the next, and from row to row.
+    marked: names of boxes that are filled with pale green.
     """
     centres = {name: np.array(box[:2]) * unit for name, box in boxes.items()}
     texts = {name: box[2] if len(box) > 2 else name for name, box in boxes.items()}
@@ -80,7 +81,7 @@ def diagram(boxes, arrows, *, title="", unit=(2.2, 1.15)):
     ax.set_title(title, x=0.01)
     for name, text in texts.items():
         if text:
-            _box(ax, centres[name], text)
+            _box(ax, centres[name], text, PALE_GREEN if name in marked else PALE)
     for arrow in arrows:
         framed = [bool(texts[arrow.start]), bool(texts[arrow.end])]
         _arrow_pair(ax, centres[arrow.start], centres[arrow.end], framed, arrow)
@@ -91,9 +92,9 @@ def _distance(centres, arrow):
     return float(np.linalg.norm(centres[arrow.end] - centres[arrow.start]))
 
 
-def _box(ax, centre, text):
+def _box(ax, centre, text, colour):
     ax.add_patch(FancyBboxPatch(centre - BOX / 2, *BOX, boxstyle="round,pad=0,rounding_size=0.08",
-                                facecolor=PALE, edgecolor=GREY, linewidth=1))
+                                facecolor=colour, edgecolor=GREY, linewidth=1))
     ax.text(*centre, text, ha="center", va="center", fontsize=9.5)
 
 

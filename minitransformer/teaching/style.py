@@ -5,7 +5,7 @@ import matplotlib.pyplot as plt
 # The palette of Okabe and Ito 2008.
 BLACK, ORANGE, SKY_BLUE, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
-GREY, PALE = "#666666", "#F2F2F2"
+GREY, PALE, PALE_GREEN = "#666666", "#F2F2F2", "#CDEBDF"
 
 FORWARD, BACKWARD = BLUE, VERMILLION  # values flow in blue, gradients in vermillion
 

@@ -88,6 +88,8 @@ def measure(experiment, *, seeds, tried=TRIED, choosing=CHOOSING, path=RESULTS):
                "adapted": list(transfer.ADAPTED), "small": transfer.SMALL,
                "parts": {part: len(rows) for part, rows in experiment.parts.items()},
                "classes": list(experiment.classes),
+               "test_counts": [sum(label == k for _, label in experiment.parts["test"])
+                               for k in range(len(experiment.classes))],  # the simple rival's
                "chosen": {}, "tried": content["tried"], "runs": content["runs"]}
 
     def add(rows, **run):

@@ -8,6 +8,8 @@ import pytest
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("agg")
 import matplotlib.pyplot as plt  # noqa: E402
+from matplotlib.colors import to_hex  # noqa: E402
+from matplotlib.patches import FancyBboxPatch  # noqa: E402
 
 from minitransformer.teaching import figures  # noqa: E402
 from minitransformer.teaching.figures import (  # noqa: E402
@@ -21,6 +23,7 @@ from minitransformer.teaching.figures import (  # noqa: E402
     loss_ladder,
     use_style,
 )
+from minitransformer.teaching.style import PALE, PALE_GREEN  # noqa: E402
 
 RUNGS = {"rungs": [{"name": name, "lesson": lesson, "bits": bits} for name, lesson, bits in
                    [("unigram", "02", 4.5), ("bigram", "02", 3.5), ("one head", "04", 2.5)]]}
@@ -70,6 +73,13 @@ def test_values_and_gradients_run_in_opposite_directions():
     there, back = [arrow._posA_posB for arrow in arrows(figure)]
     assert there[0][0] < there[1][0] and back[0][0] > back[1][0]
     assert there[0][1] > back[0][1]
+
+
+def test_marked_boxes_alone_are_filled():
+    figure = diagram({"a": (0, 0), "b": (1, 0)}, [Arrow("a", "b", "x")], marked=["b"])
+    boxes = [patch for patch in figure.axes[0].patches if isinstance(patch, FancyBboxPatch)]
+    assert [to_hex(box.get_facecolor(), keep_alpha=False).upper() for box in boxes] == [
+        PALE, PALE_GREEN]
 
 
 def test_a_bent_arrow_stays_inside_the_figure():

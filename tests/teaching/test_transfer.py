@@ -102,6 +102,7 @@ def test_every_run_is_kept_and_none_is_made_twice(tmp_path, monkeypatch):
     assert rows["small", 9]["steps"] == 20 and rows["LoRA", 9]["steps"] == 4
     assert [len(rows["LoRA", n]["curve"]) for n in (3, 9)] == [0, 4]
     assert len(rows["head", 9]["curve"]) == 1 and content["parts"]["test"] == 6
+    assert content["test_counts"] == [2, 2, 2]
 
     made = []
     original = Experiment.run

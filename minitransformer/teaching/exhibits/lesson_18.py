@@ -60,8 +60,9 @@ EXHIBITS = (
         "scale_on_one_side", "18", "the scale on one side of the adapter",
         forward=low_rank_forward, backward=scale_on_one_side, fault=scale_on_one_side,
         inputs=adapter,
-        breaks="down moves with a gradient that is scale times too small, up with the right one. "
-               "Adam, which divides a gradient by its own size, hides even that.",
+        breaks="down's gradient and dx are scale times too small, up's is right. For down, Adam, "
+               "which divides a gradient by its own size, hides it. But dx is added to dy wᵀ, so "
+               "whatever learns below learns from a wrong sum.",
         caught_by=("the gradient check", "a check with dout = ones"),
         missed_by=("a look at the shapes", "a falling loss"),
     ),
