@@ -38,7 +38,7 @@ def check_gradients(forward, backward, *inputs, options=None, method="complex", 
     larger norm divided by that of all gradients together. frozen: those that backward answers with
     None. Any other gradient that is zero everywhere fails, since it would prove nothing.
 
-    Arrays are read-only meanwhile (not those of trees, where it means frozen); backward runs twice.
+    The cotangent is read-only meanwhile (an input would be frozen by that); backward runs twice.
     Raises ValueError when a gradient's tree or shape differs from its input's, an argument or the
     cache was written to, or the second run differs from the first, TypeError for another dtype.
     """
@@ -46,7 +46,7 @@ def check_gradients(forward, backward, *inputs, options=None, method="complex", 
         raise ValueError(f'method is {method!r}, expected "complex", "central" or "directional"')
     # A stream of its own: default_rng(seed) may have drawn x, and a cotangent like x hides faults.
     rng = np.random.default_rng([seed, 0xC07A])
-    real = {name: _read_only(x) if isinstance(x, np.ndarray) else tree_map(_writeable, x)
+    real = {name: tree_map(_writeable, x)
             for name, x in zip(_names(forward, len(inputs)), inputs, strict=True)}
     out, cache = _call("forward", forward, *real.values(), **_fresh(options), given=real)
     cotangent = tree_map(lambda o: _read_only(rng.normal(size=np.shape(o))), out)

@@ -89,8 +89,8 @@ def test_a_wrong_backward_fails_its_row(monkeypatch, capsys, fault):
 
 def test_a_row_gathers_all_cases_of_its_pair():
     (row,) = run_checks(only=["layer_norm"])
-    assert (row.kind, row.name, row.cases, row.passed) == ("pair", "layer_norm", 2, True)
-    assert row.coordinates == (64 + 8 + 8) + (40 + 8 + 8)
+    assert (row.kind, row.name, row.cases, row.passed) == ("pair", "layer_norm", 3, True)
+    assert row.coordinates == (64 + 8 + 8) + 64 + (40 + 8 + 8)
     assert 0 < row.complex_error < 1e-15 < row.central_error < 1e-9
     assert row.seconds > 0
 

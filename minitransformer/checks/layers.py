@@ -63,7 +63,7 @@ def cases(seed=0):
              (project(d_in=D, d_out=F, bias=False), normal(B, T, D))),
         Case("projection", "adapters of rank 4", *projection, (
             {**project(d_in=D, d_out=F), "down": normal(D, 4), "up": normal(4, F),
-             "scale": np.array(0.6)}, normal(B, T, D)), frozen=("scale",)),
+             "scale": np.array(normal())}, normal(B, T, D)), frozen=("scale",)),
         Case("token_embedding", "evaluation", *token, (table(),), {"ids": ids, "config": config}),
         Case("token_embedding", "training, later start", *token, (table(),),
              {"ids": ids, "config": config, "start": 3, "dropout_key": (1, 2, 3)}),

@@ -124,6 +124,8 @@ def parts(rng):
     found.append(Case("blocks", "two, causal", models.blocks_forward, models.blocks_backward,
                       (params["blocks"], x), {"config": config, "mask": mask, "causal": True,
                                               "dropout_seed": (1, 2)}, KEY_BIAS))
+    found.append(Case("blocks", "nothing frozen", models.blocks_forward, models.blocks_backward,
+                      (params["blocks"], x), {"config": config, "dx_needed": False}, KEY_BIAS))
     for what, pooling, tied in (("of the sequence", "mean", "none"),
                                 ("of each token, tied", "none", "output")):
         config = models.EncoderOnlyConfig(vocab_size=10, tied_embeddings=tied, **sizes)
