@@ -56,7 +56,8 @@ EXHIBITS = (
         fault=from_the_file,
         inputs=inputs,
         breaks="every query and key is turned with the wrong partner. All shapes fit, and all "
-               "numbers are of the right size: the model writes, and nothing of what it knows.",
+               "numbers are of the right size: the model still writes, and has lost most of what "
+               "it knows.",
         caught_by=("the original's numbers",),
         missed_by=("the gradient check", "a check with dout = ones", "a look at the shapes",
                    "shifted places", "a falling loss"),

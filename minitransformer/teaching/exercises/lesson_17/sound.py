@@ -62,7 +62,7 @@ def with_db(db_of):
 def sounds(rng):
     """Inputs whose windows overlap, padded or not, one step or two at a time."""
     for n_steps, options in ((6, {"padding": 1}), (8, {"stride": 2, "padding": 1}), (7, {})):
-        yield call(rng.normal(size=(2, n_steps, 5)), rng.normal(size=(3, 5, 4)),
+        yield call(rng.normal(size=(9, n_steps, 5)), rng.normal(size=(3, 5, 4)),
                    rng.normal(size=4), **options)
 
 

@@ -115,15 +115,8 @@ ITEMS = (
                "0, K / 2, 1, K / 2 + 1, 2, ...: two for each i from 0 to K / 2 - 1.",
                "[entry for i in range(K // 2) for entry in (i, i + K // 2)]"),
     ),
-    Prediction(
-        "17.5", "A model has 0.54 GB of weights. The machine reads 10 GB a second from its memory, "
-        "and can multiply much faster than it can read. For each new token every weight is read "
-        "once. How many tokens a second, at most?",
-        answer=18.5,
-        because="10 / 0.54 = 18.5. It hardly matters how fast the machine multiplies.",
-    ),
     Exercise(
-        "17.6", "the bytes of a cache with shared heads", 8,
+        "17.5", "the bytes of a cache with shared heads", 8,
         solution=my_kv_bytes,
         cases=cache_sizes,
         results=("The bytes with G heads", "The bytes with H heads"),
@@ -147,5 +140,12 @@ ITEMS = (
         hints=("For one token in one block: a key and a value, each G K numbers wide.",
                "K = D / H; a number is four bytes; times L blocks and T tokens.",
                "4 * 2 * L * G * (D // H) * T, and for the second G = H, so that G K = D."),
+    ),
+    Prediction(
+        "17.6", "A model has 0.54 GB of weights. The machine reads 10 GB a second from its memory, "
+        "and can multiply much faster than it can read. For each new token every weight is read "
+        "once. How many tokens a second, at most?",
+        answer=18.5,
+        because="10 / 0.54 = 18.5. It hardly matters how fast the machine multiplies.",
     ),
 )
