@@ -26,6 +26,7 @@ def language_model(**changes):
     ({"scale_embeddings": "no"}, "scale_embeddings is 'no', expected True or False"),
     ({"pad_id": -2}, "pad_id is -2, expected an id, or -1 for none"),
     ({"d_ff": 0}, "d_ff is 0, expected a whole number"),
+    ({"d_ff": True}, "d_ff is True, expected a whole number"),
     ({"d_ff": True, "n_layers": 0}, "n_layers is 0"),
 ])
 def test_a_wrong_value_is_named(changes, words):

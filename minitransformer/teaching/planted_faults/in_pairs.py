@@ -36,7 +36,7 @@ def softmax_over_batch(dout, cache):
 
 def layer_norm_gain_outside(dout, cache):
     _, dgain, dbias = layer_norm_backward(dout, cache)
-    normalized, std, gain = cache
+    normalized, std, gain, _ = cache
     along_ones = np.mean(dout, axis=-1, keepdims=True)
     along_normalized = np.mean(dout * normalized, axis=-1, keepdims=True)
     return gain * (dout - along_ones - normalized * along_normalized) / std, dgain, dbias
