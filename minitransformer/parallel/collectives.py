@@ -10,27 +10,27 @@ gradient is again the same on all. An array that belongs to a process alone has 
 own. `copy_to_all` leads from the first kind to the second, `sum_over_all` back.
 """
 
+import sys
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from minitransformer.parallel.processes import mpi
-
 
 def total(x, comm):
     """The sum of all processes' arrays x, on every process: no pair, only the operation."""
-    return _reduced(x, comm, mpi().SUM)
+    return _reduced(x, comm, "SUM")
 
 
 def largest(x, comm):
     """The largest of all processes' x, entry by entry, on every process. x is real."""
-    return _reduced(x, comm, mpi().MAX)
+    return _reduced(x, comm, "MAX")
 
 
-def _reduced(x, comm, operation):
+def _reduced(x, comm, name):
     x = np.asarray(x, order="C")                                # (...)
     out = np.empty_like(x)                                      # (...)
-    comm.Allreduce(x, out, op=operation)
+    # SUM and MAX stand in the module of the communicator: MPI, or a stand-in such as threads.
+    comm.Allreduce(x, out, op=getattr(sys.modules[type(comm).__module__], name))
     return out
 
 
