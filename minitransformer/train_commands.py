@@ -23,6 +23,9 @@ def add_tasks(parser, add_command):
                          help="if NaN or infinity turns up, say in which operation it arose")
         sub.add_argument("--accumulate", type=int, metavar="N",
                          help="so many batches make one step (default 1, or one a process)")
+        sub.add_argument("--threads", type=int, metavar="N",
+                         help="so many of a step's batches at a time, which pays for wide models "
+                              "(python -m pip install threadpoolctl)")
         sub.add_argument("--parallel", choices=["data"],
                          help="share each step's batches: mpiexec -n 2 python -m minitransformer "
                               "train ... (python -m pip install mpi4py mpich)")
@@ -66,8 +69,9 @@ def _run(train, arguments, **own):
     """Call train, a task's function, with its own settings and those that all tasks share."""
     settings = {**own, "steps": arguments.steps, "seed": arguments.seed,
                 "resume": arguments.resume, "watch": arguments.watch}
-    if arguments.accumulate is not None:
-        settings["accumulate"] = arguments.accumulate
+    for name in ("accumulate", "threads"):
+        if getattr(arguments, name) is not None:
+            settings[name] = getattr(arguments, name)
     if arguments.parallel:
         from minitransformer.parallel.command import train_in_parallel
 

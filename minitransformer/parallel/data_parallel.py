@@ -15,7 +15,7 @@ import numpy as np
 from minitransformer.parallel.collectives import total
 from minitransformer.parallel.processes import Together
 from minitransformer.training.trainer import Trainer
-from minitransformer.tree import tree_add, tree_items, tree_map
+from minitransformer.tree import tree_items, tree_map
 
 
 class DataParallelTrainer(Trainer):
@@ -74,19 +74,12 @@ class DataParallelTrainer(Trainer):
         """As Trainer's; of the step's batches, process r takes r, r + size, and so on."""
         start = self.step * self.accumulate
         mine = range(start + self.comm.rank, start + self.accumulate, self.comm.size)
-        batches = [self.batches.batch(i) for i in mine]
-        tokens, interrupted = total(
-            [sum(self._counted(batch) for batch in batches), int(self.interrupted)], self.comm)
+        batches = {i: self.batches.batch(i) for i in mine}
+        tokens, interrupted = total([sum(self._counted(batch) for batch in batches.values()),
+                                     int(self.interrupted)], self.comm)
         if interrupted:
             raise Together
-        loss, grads = 0.0, None
-        for i, batch in zip(mine, batches):
-            part, dparams = self.model.loss_and_grads(
-                batch, label_smoothing=self.label_smoothing, normalizer=int(tokens),
-                dropout_seed=(self.seed, i))
-            loss += part
-            grads = dparams if grads is None else tree_add(grads, dparams)
-        loss, grads = total_tree(loss, grads, self.comm)
+        loss, grads = total_tree(*self._summed(batches, int(tokens)), self.comm)
         return loss, grads, int(tokens)
 
     def _begin_as_process_0(self):

@@ -1,7 +1,7 @@
 """Training: optimizers, learning rates, checkpoints, and the loop that joins them.
 
-Read in this order: optimizer, schedule, checkpoint, trainer; progress, log, interrupt and watch
-serve it.
+Read in this order: optimizer, schedule, checkpoint, trainer; threads, progress, log, interrupt
+and watch serve it.
 """
 
 from minitransformer.training.checkpoint import (

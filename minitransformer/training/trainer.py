@@ -7,16 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from minitransformer.training.checkpoint import (
-    CheckpointError,
-    expect_same_settings,
-    load_arrays,
-    save_arrays,
-    take_tree,
-)
+    CheckpointError, expect_same_settings, load_arrays, save_arrays, take_tree)
 from minitransformer.training.interrupt import interrupts_held
 from minitransformer.training.log import LogRow, RunLog, plot_losses
 from minitransformer.training.optimizer import clip_by_global_norm
 from minitransformer.training.progress import Progress
+from minitransformer.training.threads import thread_map
 from minitransformer.training.watch import find_first_bad
 from minitransformer.tree import tree_add, tree_items
 
@@ -39,7 +35,8 @@ class Trainer:
     validation: batches whose mean loss is measured every evaluate_every steps. schedule: a
     function of the step (1 is the first) that gives the learning rate; None keeps the optimizer's.
     clip_norm: as in clip_by_global_norm. accumulate: so many batches make one step, with the
-    gradient of the one large batch that they would be together. seed: of the dropout.
+    gradient of the one large batch that they would be together; threads: so many of them are
+    worked on at a time (threads.py), with the same result. seed: of the dropout.
 
     run_dir: where checkpoint.npz (every checkpoint_every steps, at the end and on Ctrl-C), log.csv
     and loss.png go; None writes nothing. resume=True continues from its checkpoint: with the same
@@ -48,17 +45,26 @@ class Trainer:
     watch=True: a step that meets NaN or infinity is made once more, to name the operation where it
     arose (watch.py).
 
-    Raises ValueError for settings out of range, CheckpointError when run_dir holds a run and
+    Raises ValueError for settings out of range, and for threads beside a norm whose running
+    statistics depend on the order of the batches; CheckpointError when run_dir holds a run and
     resume is False, or its checkpoint does not belong to this model, optimizer and settings.
     """
 
     def __init__(self, model, optimizer, batches, *, validation=(), evaluate_every=100,
-                 schedule=None, clip_norm=None, label_smoothing=0.0, accumulate=1, seed=0,
-                 run_dir=None, resume=False, checkpoint_every=100, print_every=50, watch=False):
-        for name, value in (("accumulate", accumulate), ("evaluate_every", evaluate_every),
+                 schedule=None, clip_norm=None, label_smoothing=0.0, accumulate=1, threads=1,
+                 seed=0, run_dir=None, resume=False, checkpoint_every=100, print_every=50,
+                 watch=False):
+        for name, value in (("accumulate", accumulate), ("threads", threads),
+                            ("evaluate_every", evaluate_every),
                             ("checkpoint_every", checkpoint_every)):
             if value < 1:
                 raise ValueError(f"{name} is {value}, expected 1 or more")
+        if threads > accumulate:
+            raise ValueError(f"threads is {threads}, more than a step has batches: accumulate is "
+                             f"{accumulate}")
+        if threads > 1 and list(tree_items(model.state)):
+            raise ValueError('norm is "batch", whose running statistics depend on the order of '
+                             "the batches: choose another norm, or threads=1")
         if optimizer.params is not model.params:
             raise ValueError("the optimizer holds other parameters than the model: make it with "
                              "model.params, after the model is made or loaded")
@@ -70,6 +76,7 @@ class Trainer:
         self.validation, self.evaluate_every = list(validation), evaluate_every
         self.schedule, self.clip_norm = schedule, clip_norm
         self.label_smoothing, self.accumulate, self.seed = label_smoothing, accumulate, seed
+        self.threads = threads
         self.run_dir = None if run_dir is None else Path(run_dir)
         self.checkpoint_every, self.print_every = checkpoint_every, print_every
         self.watch = watch
@@ -149,17 +156,25 @@ class Trainer:
         Each batch's sum is divided by the count over all of them, so the parts add up to the mean
         over the large batch however uneven they are. Each has its own dropout.
         """
-        indices = range(self.step * self.accumulate, (self.step + 1) * self.accumulate)
-        batches = [self.batches.batch(i) for i in indices]
-        tokens = sum(self._counted(batch) for batch in batches)
-        loss, grads = 0.0, None
-        for i, batch in zip(indices, batches):
-            part, dparams = self.model.loss_and_grads(
+        start = self.step * self.accumulate
+        batches = {i: self.batches.batch(i) for i in range(start, start + self.accumulate)}
+        tokens = sum(self._counted(batch) for batch in batches.values())
+        return (*self._summed(batches, tokens), tokens)
+
+    def _summed(self, batches, tokens):
+        """The losses and gradients of {index: batch}, each divided by tokens, added up in order."""
+        def work(item):
+            i, batch = item
+            return self.model.loss_and_grads(
                 batch, label_smoothing=self.label_smoothing, normalizer=tokens,
                 dropout_seed=(self.seed, i))
-            loss += part
-            grads = dparams if grads is None else tree_add(grads, dparams)
-        return loss, grads, tokens
+
+        loss, grads = 0.0, None
+        with thread_map(self.threads) as run:
+            for part, dparams in run(work, batches.items()):
+                loss += part
+                grads = dparams if grads is None else tree_add(grads, dparams)
+        return loss, grads
 
     def _counted(self, batch):
         """How many targets of a batch count: as many as the model's loss is the mean of."""
@@ -178,6 +193,7 @@ class Trainer:
         """What watching the step once more says, in a sentence."""
         if not self.watch:
             return "With watch=True (--watch) the operation is named. "
+        self.threads = 1  # one operation after another
         found = find_first_bad(lambda: (self._loss_and_grads(), self.validation and
                                         self.evaluate()), self.model.params)
         return (found or "Made once more, every operation of the step gave finite numbers, so it "

@@ -9,9 +9,8 @@ without dropout, and in float64: in float32 a rounding error that carries a valu
 corner is enough for 1e-4. PyTorch is at its best: fused attention, fused AdamW, gradients set to
 None. See rounds.py for what the ratio is. Without PyTorch, NumPy is timed alone.
 
-Two Python threads, each with half of the batch and BLAS at one thread, their gradients added, are
-not in the package yet. Against BLAS at two threads, in turn on two idle cores, they took 1.05 (0.90
-to 1.16) of the time at S, and 0.79 (0.78 to 0.81) at M, where they would be worth having.
+The sizes in "halves" are the same steps from two halves of the batch, by the trainer's accumulate=2
+and as many threads=, each with one thread of BLAS.
 """
 
 import importlib.util
@@ -40,6 +39,7 @@ SIZES = {
         "config": {"src_vocab_size": 8000, "tgt_vocab_size": 8000, "d_model": 256, "n_heads": 8,
                    "n_layers": 3, "d_ff": 1024, "max_seq_len": 64}},
 }
+SIZES |= {f"{size} halves": {**SIZES[size], "halves": True} for size in ("S", "M", "medium")}
 
 
 def measure(size, threads, rounds):
@@ -48,7 +48,9 @@ def measure(size, threads, rounds):
 
     config = make_config(SIZES[size]["config"])
     model, batch = make_model(config), random_batch(config, **SIZES[size]["batch"])
-    sides, others = {"numpy": numpy_step(model, AdamW(model.params), batch)}, {}
+    ours = (step_of_halves(model, batch, threads) if SIZES[size].get("halves") else
+            numpy_step(model, AdamW(model.params), batch))
+    sides, others = {"numpy": ours}, {}
     if importlib.util.find_spec("torch"):
         import torch
 
@@ -105,6 +107,24 @@ def numpy_step(model, optimizer, batch):
         _, grads = model.loss_and_grads(batch, dropout_seed=(0, i))
         optimizer.step(grads)
     return step
+
+
+def step_of_halves(model, batch, threads):
+    """The same by a Trainer that takes each step's batches from two halves of one."""
+    from minitransformer.data.batching import Batch
+    from minitransformer.training import AdamW, Trainer
+
+    middle = len(batch.tgt) // 2
+    halves = [Batch(*(None if ids is None else ids[rows] for ids in batch))
+              for rows in (slice(middle), slice(middle, None))]
+
+    class Halves:
+        def batch(self, i):
+            return halves[i % 2]
+
+    trainer = Trainer(model, AdamW(model.params), Halves(), accumulate=2, threads=threads,
+                      print_every=0)
+    return lambda i: trainer.train(trainer.step + 1)
 
 
 def torch_step(twin, optimizer, batch):

@@ -5,6 +5,8 @@ import pytest
 
 from minitransformer.data.batching import make_batch
 from minitransformer.models import DecoderOnlyConfig, EncoderDecoderConfig
+from minitransformer.training import AdamW
+from minitransformer.tree import tree_items
 
 TRANSLATOR = {"src_vocab_size": 13, "tgt_vocab_size": 11, "d_model": 12, "n_heads": 3,
               "n_layers": 2, "d_ff": 20, "max_seq_len": 9}
@@ -31,6 +33,17 @@ def test_the_decoder_equals_its_twin_in_pytorch():
     pytest.importorskip("torch")
     config = DecoderOnlyConfig(**DECODER)
     assert bench.disagreement(config, bench.random_batch(config, B=3, T=7)) < 1e-13
+
+
+def test_halves_make_the_same_step():
+    config = DecoderOnlyConfig(**DECODER, dropout=0.0)
+    batch = bench.random_batch(config, B=4, T=7)
+    models = [bench.make_model(config, dtype="float64") for _ in range(2)]
+    bench.numpy_step(models[0], AdamW(models[0].params), batch)(0)
+    bench.step_of_halves(models[1], batch, threads=1)(0)
+    for (name, a), (_, b) in zip(tree_items(models[0].params), tree_items(models[1].params)):
+        if not name.endswith("k.b"):  # no gradient but rounding, which Adam makes as large as any
+            assert abs(a - b).max() < 1e-8, name
 
 
 @pytest.mark.parametrize("size", ["translator", "S"])
