@@ -6,6 +6,7 @@ lesson whose exercises nobody has attempted runs from top to bottom.
 """
 
 import importlib
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from minitransformer.teaching.judge import judge
 from minitransformer.teaching.kept import keep
 from minitransformer.teaching.source import show_source
 
+WIDTH = 88  # characters of a line, so that a question need not be moved sideways
 hints_given = {}  # {id: how many}; a learner's progress within one session
 
 
@@ -159,13 +161,18 @@ def predict(id, guess=None):
     prediction = find(id, Prediction)
     asked = ", ".join(map(repr, prediction.choices)) or "a number"
     if guess is None or guess is ...:
-        print(f'{id} {prediction.question}\nGuess first: predict("{id}", ...) with {asked}.')
+        _say(f"{id} {prediction.question}")
+        _say(f'Guess first: predict("{id}", ...) with {asked}.')
     elif prediction.choices and guess not in prediction.choices:
         print(f"{id} Your guess {guess!r} is not one of the choices: {asked}.")
     elif not prediction.choices and not isinstance(guess, (int, float, np.number)):
         print(f"{id} Your guess {guess!r} is not a number.")
     else:
-        print(f"{id} {_closeness(guess, prediction)} {prediction.because}")
+        _say(f"{id} {_closeness(guess, prediction)} {prediction.because}")
+
+
+def _say(text):
+    print(textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False))
 
 
 def _closeness(guess, prediction):

@@ -268,6 +268,16 @@ def test_a_choice_is_answered(capsys, invented, guess, words):
     assert words in said(capsys, "0.9", guess)
 
 
+def test_a_long_question_and_a_long_answer_are_read_without_moving_the_page(capsys, monkeypatch):
+    words = "one-half of them all " * 20
+    item = Prediction("0.8", words, "both", words, choices=("both", words))
+    monkeypatch.setattr(exercise, "lesson_items", lambda lesson: {"0.8": item})
+    for guess in (..., "both"):
+        lines = said(capsys, "0.8", guess).splitlines()
+        assert len(lines) > 4 and max(map(len, lines)) <= exercise.WIDTH
+        assert " ".join(lines).count("one-half of them all") >= 20
+
+
 def test_check_and_predict_send_each_other_their_items(invented):
     with pytest.raises(ValueError, match="0.8 is a prediction: use predict"):
         check("0.8")
