@@ -12,6 +12,7 @@ needs `python -m pip install mpi4py mpich`. Read in this order:
     split_layers.py     15 min  attention and feed-forward in parts
     shards.py            5 min  which part of each array a process has
     tensor_parallel.py  10 min  the language model made of these
+    cost_model.py       10 min  what a step takes on N processes; counted.py counts what is sent
 """
 
 from minitransformer.parallel.collectives import (
