@@ -162,7 +162,7 @@ def predict(id, guess=None):
     asked = ", ".join(map(repr, prediction.choices)) or "a number"
     if guess is None or guess is ...:
         _say(f"{id} {prediction.question}")
-        _say(f'Guess first: predict("{id}", ...) with {asked}.')
+        _say(f'Guess first: predict("{id}", ...) with {asked}.', whole=map(repr, prediction.choices))
     elif prediction.choices and guess not in prediction.choices:
         print(f"{id} Your guess {guess!r} is not one of the choices: {asked}.")
     elif not prediction.choices and not isinstance(guess, (int, float, np.number)):
@@ -171,8 +171,12 @@ def predict(id, guess=None):
         _say(f"{id} {_closeness(guess, prediction)} {prediction.because}")
 
 
-def _say(text):
-    print(textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False))
+def _say(text, whole=()):
+    """Print text in lines; what is in whole is not broken, so that it can be copied."""
+    for words in whole:
+        text = text.replace(words, words.replace(" ", "\0"))
+    lines = textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+    print(lines.replace("\0", " "))
 
 
 def _closeness(guess, prediction):
