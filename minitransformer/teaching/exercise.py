@@ -162,7 +162,8 @@ def predict(id, guess=None):
     asked = ", ".join(map(repr, prediction.choices)) or "a number"
     if guess is None or guess is ...:
         _say(f"{id} {prediction.question}")
-        _say(f'Guess first: predict("{id}", ...) with {asked}.', whole=map(repr, prediction.choices))
+        _say(f'Guess first: predict("{id}", ...) with {asked}.',
+             whole=map(repr, prediction.choices))
     elif prediction.choices and guess not in prediction.choices:
         print(f"{id} Your guess {guess!r} is not one of the choices: {asked}.")
     elif not prediction.choices and not isinstance(guess, (int, float, np.number)):
