@@ -10,8 +10,11 @@ needs `python -m pip install mpi4py mpich`. Read in this order:
     command.py           5 min  `train TASK --parallel data`
     vocabulary.py       15 min  a table and a loss whose vocabulary is split
     split_layers.py     15 min  attention and feed-forward in parts
+    split_blocks.py      5 min  blocks made of these
+    split_ends.py        5 min  what stands before the blocks and behind them
     shards.py            5 min  which part of each array a process has
-    tensor_parallel.py  10 min  the language model made of these
+    split_models.py     15 min  the three models, in parts
+    tensor_parallel.py   5 min  such a model as an object
     cost_model.py       10 min  what a step takes on N processes; counted.py counts what is sent
 """
 
@@ -19,4 +22,4 @@ from minitransformer.parallel.collectives import (
     copy_to_all_backward, copy_to_all_forward, sum_over_all_backward, sum_over_all_forward)
 from minitransformer.parallel.data_parallel import DataParallelTrainer
 from minitransformer.parallel.processes import ending_together, mpi, world
-from minitransformer.parallel.tensor_parallel import TensorParallelDecoderOnly
+from minitransformer.parallel.tensor_parallel import TensorParallel

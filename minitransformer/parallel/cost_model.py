@@ -99,7 +99,7 @@ def data_parallel_traffic(config, *, N, B, T, itemsize=4):
 #     numbers = B T ((4 L + 2) D + 1 + 3)       = B T ((4 L + 2) D + 4)
 # What each sum holds does not depend on N: the branches' inner width is split, not D.
 def tensor_parallel_traffic(config, *, N, B, T, itemsize=4):
-    """Of TensorParallelDecoderOnly's loss_and_grads. ValueError where N cannot share the model."""
+    """Of TensorParallel's loss_and_grads. ValueError where N cannot share the model."""
     expect_divisible(config, N)
     of_tokens = (6 if config.recompute else 4) * config.n_layers + 2
     return Traffic(of_tokens + 2, itemsize * B * T * (of_tokens * config.d_model + 4))

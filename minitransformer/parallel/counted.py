@@ -17,7 +17,7 @@ class CountedComm:
     """A communicator of MPI, or a stand-in, whose every call stands in .sent, in order.
 
         comm = CountedComm(world())
-        model = TensorParallelDecoderOnly(whole, comm=comm)
+        model = TensorParallel(whole, comm=comm)
         model.loss_and_grads(batch)
         sum(call.nbytes for call in comm.sent)
     """

@@ -84,12 +84,12 @@ class SplitFeedForwardCache(NamedTuple):
     backward: Callable
 
 
-def split_feed_forward_forward(params, x, *, activation, comm):
+def split_feed_forward_forward(params, x, *, config, comm):
     """As feed_forward, with F split: a process computes its columns of the hidden layer.
 
     params {"up", "down"}, x (B, T, D), the same on all -> y (B, T, D), the same on all, cache.
     """
-    pair = ACTIVATIONS[activation]
+    pair = ACTIVATIONS[config.activation]
     hidden, up_cache = column_parallel_forward(params["up"], x, comm=comm)    # (B, T, F / N)
     active, activation_cache = pair.forward(hidden)                           # (B, T, F / N)
     y, down_cache = row_parallel_forward(params["down"], active, comm=comm)   # (B, T, D)
@@ -112,16 +112,18 @@ class SplitAttentionCache(NamedTuple):
     biased: bool
 
 
-def split_attention_forward(params, x, *, config, comm, mask=None, causal=False):
+def split_attention_forward(params, x, memory=None, *, config, comm, mask=None, causal=False):
     """As multi_head_attention, with the heads split: process r has H / N of them, whole.
 
-    params {"q", "k", "v", "out"}, x (B, T, D), the same on all -> y (B, T, D), the same on all,
-    cache. q, k and v are column-parallel and share one copy of x; out is row-parallel.
+    params {"q", "k", "v", "out"}, x (B, T, D), the same on all, memory (B, S, D), a copy of this
+    process's own (copy_to_all), or None -> y (B, T, D), the same on all, cache. q, k and v are
+    column-parallel and share one copy of x; out is row-parallel.
     """
     x, copy_cache = copy_to_all_forward(x, comm=comm)                         # (B, T, D)
     own = {**params, "out": {"w": params["out"]["w"]}}
     part, attention_cache = multi_head_attention_forward(
-        own, x, mask=mask, causal=causal, **_own_heads(config, comm))         # (B, T, D)
+        own, x, memory, mask=mask, causal=causal,
+        **_own_heads(config, comm, crosses=memory is not None))               # (B, T, D)
     y, total_cache = sum_over_all_forward(part, comm=comm)                    # (B, T, D)
     biased = "b" in params["out"]
     return (y + params["out"]["b"] if biased else y,
@@ -129,23 +131,29 @@ def split_attention_forward(params, x, *, config, comm, mask=None, causal=False)
 
 
 # A chain: the sum hands dout down as it is, the process's own heads give their part of dx, and
-# the parts add. In multi_head_attention itself nothing knows of other processes.
+# the parts add. In multi_head_attention itself nothing knows of other processes. The memory was
+# copied to all before, for every block at once, so its parts are added there.
 def split_attention_backward(dout, cache):
-    """dout (B, T, D) -> dparams, dx (B, T, D); both dout and dx the same on all."""
+    """dout (B, T, D) -> dparams, dx (B, T, D), dmemory (B, S, D), this process's part, or None.
+
+    dout and dx are the same on all.
+    """
     dpart = sum_over_all_backward(dout, cache.total)                          # (B, T, D)
-    dparams, dx, _ = multi_head_attention_backward(dpart, cache.attention)    # (B, T, D)
+    dparams, dx, dmemory = multi_head_attention_backward(dpart, cache.attention)  # (B, T, D)
     if cache.biased:
         dparams["out"]["b"] = np.sum(dout, axis=(0, 1))                       # (D,)
-    return dparams, copy_to_all_backward(dx, cache.copy)                      # (B, T, D)
+    return dparams, copy_to_all_backward(dx, cache.copy), dmemory             # (B, T, D)
 
 
-def _own_heads(config, comm):
-    """self_attention_options for the H / N heads of this process.
+def _own_heads(config, comm, crosses):
+    """self_attention_options for the H / N heads of this process; a memory has no places.
 
     A head's bias on the scores (ALiBi) depends on which of all heads it is.
     """
     options = self_attention_options(config)
     n_heads = config.n_heads // comm.size
+    if crosses:
+        return {"n_heads": n_heads, "attention": options["attention"]}
     own = slice(comm.rank * n_heads, (comm.rank + 1) * n_heads)
 
     def on_scores(_, T, S):

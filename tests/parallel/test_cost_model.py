@@ -8,7 +8,7 @@ from launch import needs_mpi, passes
 
 from minitransformer.data.batching import Batch
 from minitransformer.models import DecoderOnly, DecoderOnlyConfig
-from minitransformer.parallel import DataParallelTrainer, TensorParallelDecoderOnly
+from minitransformer.parallel import DataParallelTrainer, TensorParallel
 from minitransformer.parallel.collectives import largest, total
 from minitransformer.parallel.cost_model import (
     WAYS, Cost, Machine, Traffic, data_parallel_traffic, fit_network, parameters, sending_seconds,
@@ -87,7 +87,7 @@ def test_data_parallel_traffic(config, N, dtype):
 def test_tensor_parallel_traffic(config, N, dtype):
     def work(comm):
         comm = CountedComm(comm)
-        model = TensorParallelDecoderOnly(DecoderOnly(config, dtype=dtype), comm=comm)
+        model = TensorParallel(DecoderOnly(config, dtype=dtype), comm=comm)
         model.loss_and_grads(Stream(B).batch(0), dropout_seed=(0, 0))
         return counted(comm)
 
@@ -102,7 +102,7 @@ def test_tensor_parallel_shares_the_operations(config, N):
 
     def step(shards):
         def work(comm):
-            split = TensorParallelDecoderOnly(model, comm=comm)
+            split = TensorParallel(model, comm=comm)
             split.params = shards[comm.rank]
             split.loss_and_grads(batch, dropout_seed=(0, 0))
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from minitransformer.models import DecoderOnly, DecoderOnlyConfig
-from minitransformer.parallel import TensorParallelDecoderOnly
+from minitransformer.parallel import TensorParallel
 from minitransformer.parallel.shards import first_id, join, shard
 from minitransformer.tree import freeze, tree_items, tree_size
 
@@ -61,7 +61,7 @@ def test_heads_stay_whole_and_the_vocabulary_may_be_uneven():
 ])
 def test_what_cannot_be_shared_is_refused_by_name(changes, size, words):
     with pytest.raises(ValueError, match=words):
-        TensorParallelDecoderOnly(model(**changes), comm=SimpleNamespace(rank=0, size=size))
+        TensorParallel(model(**changes), comm=SimpleNamespace(rank=0, size=size))
 
 
 def test_frozen_arrays_and_adapters_are_refused():

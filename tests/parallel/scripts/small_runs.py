@@ -36,6 +36,18 @@ def classified(ids, rng):
     return LabelledBatch(features=None, ids=ids, mask=ids > 0, targets=targets)
 
 
+def measured(ids, rng):
+    features = np.where(ids[..., None] > 0, rng.normal(size=(*ids.shape, 3)), 0)
+    return classified(ids, rng)._replace(features=features, ids=None)
+
+
+def masked_words(ids, rng):
+    hidden = (ids > 0) & (rng.random(ids.shape) < 0.6)
+    hidden[0, 0] = True
+    return LabelledBatch(features=None, ids=np.where(hidden, 2, ids), mask=ids > 0,
+                         targets=np.where(hidden, ids, -1))
+
+
 def pairs():
     rng = np.random.default_rng(5)
     return [(rng.integers(3, 11, rng.integers(1, 9)).tolist(),
@@ -46,12 +58,16 @@ def make(kind, seed=0, **changes):
     """(model, optimizer, batches) of a kind of model."""
     sizes = {**SIZES, **changes}
     if kind == "encoder_decoder":
-        model = EncoderDecoder(EncoderDecoderConfig(11, 10, **sizes), seed=seed, dtype=np.float64)
+        config = EncoderDecoderConfig(11, **{"tgt_vocab_size": 10, **sizes})
+        model = EncoderDecoder(config, seed=seed, dtype=np.float64)
         batches = BatchStream(pairs(), batch_size=4, seed=2, by_length=False)
     elif kind == "decoder_only":
         model = DecoderOnly(DecoderOnlyConfig(11, **sizes), seed=seed, dtype=np.float64)
         batches = Uneven(written)
     else:
-        config = EncoderOnlyConfig(vocab_size=11, n_classes=5, **sizes)
-        model, batches = EncoderOnly(config, seed=seed, dtype=np.float64), Uneven(classified)
+        own, form = {"encoder_only": ({"vocab_size": 11, "n_classes": 5}, classified),
+                     "features": ({"n_features": 3, "n_classes": 5}, measured),
+                     "masked words": ({"vocab_size": 11, "pooling": "none"}, masked_words)}[kind]
+        model = EncoderOnly(EncoderOnlyConfig(**own, **sizes), seed=seed, dtype=np.float64)
+        batches = Uneven(form)
     return model, AdamW(model.params, lr=1e-2, weight_decay=0.1), batches

@@ -5,7 +5,7 @@ import numpy as np
 from minitransformer.data.batching import Batch
 from minitransformer.models import DecoderOnly, DecoderOnlyConfig
 from minitransformer.parallel import (
-    DataParallelTrainer, TensorParallelDecoderOnly, ending_together, world)
+    DataParallelTrainer, TensorParallel, ending_together, world)
 from minitransformer.parallel.cost_model import data_parallel_traffic, tensor_parallel_traffic
 from minitransformer.parallel.counted import CountedComm
 from minitransformer.training import AdamW
@@ -38,7 +38,7 @@ with ending_together(comm):
     trainer.train(1)
     equal(data_parallel_traffic(config, N=N, B=B, T=T))
     batch = Batch(None, *np.random.default_rng(0).integers(3, 12, (2, B, T)))
-    TensorParallelDecoderOnly(model, comm=comm).loss_and_grads(batch, dropout_seed=(0, 0))
+    TensorParallel(model, comm=comm).loss_and_grads(batch, dropout_seed=(0, 0))
     equal(tensor_parallel_traffic(config, N=N, B=B, T=T))
     comm.Barrier()  # all have come so far
     if comm.rank == 0:
