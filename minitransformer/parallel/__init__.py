@@ -16,10 +16,15 @@ needs `python -m pip install mpi4py mpich`. Read in this order:
     split_models.py     15 min  the three models, in parts
     tensor_parallel.py   5 min  such a model as an object
     cost_model.py       10 min  what a step takes on N processes; counted.py counts what is sent
+    ring_shift.py        5 min  a pair: everyone's array to the next process
+    ring_attention.py   15 min  attention when a sequence is in pieces
 """
 
 from minitransformer.parallel.collectives import (
     copy_to_all_backward, copy_to_all_forward, sum_over_all_backward, sum_over_all_forward)
 from minitransformer.parallel.data_parallel import DataParallelTrainer
 from minitransformer.parallel.processes import ending_together, mpi, world
+from minitransformer.parallel.ring_attention import (
+    ring_attention_backward, ring_attention_forward)
+from minitransformer.parallel.ring_shift import ring_shift_backward, ring_shift_forward
 from minitransformer.parallel.tensor_parallel import TensorParallel
