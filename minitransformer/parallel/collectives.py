@@ -53,7 +53,7 @@ def copy_to_all_forward(x, *, comm):
 # forward: x was used N times, and what is used several times adds its gradients.
 def copy_to_all_backward(dout, cache):
     """dout (...), each process's own -> dx (...), the same on all."""
-    return total(dout, cache.comm)                              # (...)
+    return total(dout, cache.comm)                              # (...) [copy_to_all.dx]
 
 
 class SumOverAllCache(NamedTuple):
@@ -74,4 +74,4 @@ def sum_over_all_forward(x, *, comm):
 # To sum dy here would count it N times: y is one array, though each process has a copy.
 def sum_over_all_backward(dout, cache):
     """dout (...), the same on all -> dx (...), each process's own."""
-    return dout                                                 # (...)
+    return dout                                                 # (...) [sum_over_all.dx]

@@ -35,7 +35,7 @@ def column_parallel_forward(params, x, *, comm):
     params {"w" (D, E / N), "b" (E / N,)}, x (..., D), the same on all -> y (..., E / N), cache.
     """
     x, copy_cache = copy_to_all_forward(x, comm=comm)                         # (..., D)
-    y, projection_cache = projection_forward(params, x)                       # (..., E / N)
+    y, projection_cache = projection_forward(params, x)   # (..., E / N) [column_parallel.y]
     return y, ColumnParallelCache(copy_cache, projection_cache)
 
 
@@ -44,7 +44,7 @@ def column_parallel_forward(params, x, *, comm):
 def column_parallel_backward(dout, cache):
     """dout (..., E / N) -> dparams, dx (..., D), the same on all."""
     dparams, dx = projection_backward(dout, cache.projection)                 # (..., D)
-    return dparams, copy_to_all_backward(dx, cache.copy)                      # (..., D)
+    return dparams, copy_to_all_backward(dx, cache.copy)  # (..., D) [column_parallel.dx]
 
 
 class RowParallelCache(NamedTuple):
@@ -60,7 +60,7 @@ def row_parallel_forward(params, x, *, comm):
     b is added after the sum: before it, it would be added N times.
     """
     part, projection_cache = projection_forward({"w": params["w"]}, x)        # (..., E)
-    y, total_cache = sum_over_all_forward(part, comm=comm)                    # (..., E)
+    y, total_cache = sum_over_all_forward(part, comm=comm)          # (..., E) [row_parallel.y]
     biased = "b" in params
     return y + params["b"] if biased else y, RowParallelCache(projection_cache, total_cache, biased)
 
@@ -71,9 +71,9 @@ def row_parallel_forward(params, x, *, comm):
 def row_parallel_backward(dout, cache):
     """dout (..., E), the same on all -> dparams, dx (..., D / N)."""
     dpart = sum_over_all_backward(dout, cache.total)                          # (..., E)
-    dparams, dx = projection_backward(dpart, cache.projection)                # (..., D / N)
+    dparams, dx = projection_backward(dpart, cache.projection)   # (..., D / N) [row_parallel.dx]
     if cache.biased:
-        dparams["b"] = np.sum(dout, axis=tuple(range(dout.ndim - 1)))         # (E,)
+        dparams["b"] = np.sum(dout, axis=tuple(range(dout.ndim - 1)))   # (E,) [row_parallel.db]
     return dparams, dx
 
 
@@ -124,7 +124,7 @@ def split_attention_forward(params, x, memory=None, *, config, comm, mask=None, 
     part, attention_cache = multi_head_attention_forward(
         own, x, memory, mask=mask, causal=causal,
         **_own_heads(config, comm, crosses=memory is not None))               # (B, T, D)
-    y, total_cache = sum_over_all_forward(part, comm=comm)                    # (B, T, D)
+    y, total_cache = sum_over_all_forward(part, comm=comm)     # (B, T, D) [split_attention.y]
     biased = "b" in params["out"]
     return (y + params["out"]["b"] if biased else y,
             SplitAttentionCache(copy_cache, attention_cache, total_cache, biased))

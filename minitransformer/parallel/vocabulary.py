@@ -41,7 +41,8 @@ def vocabulary_embedding_forward(table, *, ids, first, comm):
 def vocabulary_embedding_backward(dout, cache):
     """dout (..., D), the same on all -> dtable (V_r, D)."""
     drows = sum_over_all_backward(dout, cache.total)                   # (..., D)
-    return embedding_backward(drows[cache.mine], cache.embedding)      # (V_r, D)
+    # (V_r, D) [vocabulary_embedding.dtable]
+    return embedding_backward(drows[cache.mine], cache.embedding)
 
 
 class VocabularyCrossEntropyCache(NamedTuple):
@@ -84,7 +85,7 @@ def vocabulary_cross_entropy_forward(logits, *, targets, first, vocab_size, comm
     (sums, at_target, everything), _ = sum_over_all_forward(parts, comm=comm)   # (...) each
     spread = label_smoothing / vocab_size
     losses = np.log(sums) - (1 - label_smoothing) * at_target - spread * everything   # (...)
-    loss = np.sum(losses[counted]) / normalizer                               # scalar
+    loss = np.sum(losses[counted]) / normalizer   # scalar [vocabulary_cross_entropy.loss]
     return loss, VocabularyCrossEntropyCache(exps / sums[..., None], places, mine, counted, spread,
                                              label_smoothing, normalizer)
 
@@ -103,4 +104,4 @@ def vocabulary_cross_entropy_backward(dout, cache):
     mine = np.flatnonzero(cache.mine)                                         # (n,)
     rows[mine, cache.places.reshape(-1)[mine]] -= 1 - cache.label_smoothing   # (n,)
     scale = cache.counted[..., None] * (dout / cache.normalizer)              # (..., 1)
-    return dlogits * scale.astype(dlogits.dtype)                              # (..., V_r)
+    return dlogits * scale.astype(dlogits.dtype)  # (..., V_r) [vocabulary_cross_entropy.dlogits]

@@ -44,12 +44,13 @@ BUILDS = {  # in a box of the picture
     "20": "patching, induction",
     "21": "attention in blocks, layers computed twice",
     "22": "operations counted; int8, pruning, low rank",
+    "23": "work in parts; signatures",
 }
 PARTS = (("Tools", GREEN, ("00", "01", "02", "03")), ("Parts", BLUE, ("04", "05", "06", "07")),
          ("The whole", PURPLE, ("08", "09", "10")))
 AFTERWARDS = (("Models", ORANGE, ("11", "12", "13", "14", "15")),  # in any order: no arrows
               ("Real", GREEN, ("16", "17", "18")), ("Inside", BLUE, ("19", "20")),
-              ("Size", VERMILLION, ("21", "22")))
+              ("Size", VERMILLION, ("21", "22", "23")))
 # All in inches: the axes have one unit an inch. A place is a box's middle.
 WIDTH, HEIGHT = 10.6, 11.5
 BOX_WIDTH, BOX_HEIGHT = 1.75, 0.98

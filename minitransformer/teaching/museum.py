@@ -15,6 +15,7 @@ from minitransformer.gradient_check import check_gradients
 from minitransformer.teaching import exhibits
 from minitransformer.teaching.decoding_checks import DECODING_CHECKS
 from minitransformer.teaching.loading_checks import LOADING_CHECKS
+from minitransformer.teaching.parallel_checks import PARALLEL_CHECKS
 from minitransformer.teaching.price_checks import PRICE_CHECKS
 from minitransformer.teaching.reading_checks import READING_CHECKS
 from minitransformer.teaching.source import code_of
@@ -237,6 +238,7 @@ CHECKS = {
     **PRICE_CHECKS,
     **READING_CHECKS,
     **LOADING_CHECKS,
+    **PARALLEL_CHECKS,
 }
 
 

@@ -6,6 +6,7 @@ ThreadComm has the methods of MPI's communicator that the package uses, so its c
 A stand-in it remains: threads share one memory, nothing is sent, and nothing becomes faster.
 """
 
+import contextvars
 import copy
 import functools
 import threading
@@ -74,7 +75,9 @@ def together(size, work):
             errors.append(error)
             barrier.abort()
 
-    threads = [threading.Thread(target=run, args=(rank,), daemon=True) for rank in range(size)]
+    # Each in a copy of this thread's context, which holds NumPy's errstate.
+    threads = [threading.Thread(target=contextvars.copy_context().run, args=(run, rank),
+                                daemon=True) for rank in range(size)]
     for thread in threads:
         thread.start()
     for thread in threads:

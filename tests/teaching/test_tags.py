@@ -19,7 +19,7 @@ import minitransformer
 
 PACKAGE = Path(minitransformer.__file__).parent
 LESSONS = PACKAGE.parent / "lessons"
-FOLDERS = ("functional", "variants", "layers", "models", "interpretability")
+FOLDERS = ("functional", "variants", "layers", "models", "interpretability", "parallel")
 SINGLE_FILES = ("decoding.py", "sampling.py", "kv_cache.py", "compress.py", "pretrained/smollm2.py")
 
 LESSON_OF = {  # the one place that says which lesson derives which pair
@@ -43,6 +43,9 @@ LESSON_OF = {  # the one place that says which lesson derives which pair
     "ablation": "20", "patching": "20", "induction": "20",
     "blockwise_attention": "21",
     "quantize": "22", "svd": "22", "prune": "22",
+    "copy_to_all": "23", "sum_over_all": "23", "data_parallel": "23", "column_parallel": "23",
+    "row_parallel": "23", "split_attention": "23", "vocabulary_embedding": "23",
+    "vocabulary_cross_entropy": "23",
 }
 CITATION = re.compile(r"\[([a-z_]+\.[a-z_]+)\]")
 TAG = re.compile(r"\\tag\{([^}]*)\}")

@@ -42,6 +42,11 @@ def test_an_error_of_one_is_raised_and_ends_the_others():
     assert threading.active_count() == before
 
 
+def test_they_heed_the_errstate_of_who_started_them():
+    with np.errstate(over="raise"), pytest.raises(FloatingPointError):
+        together(2, lambda comm: np.exp(np.array([1000.0])))
+
+
 def test_one_that_waits_in_vain_does_not_wait_forever(monkeypatch):
     monkeypatch.setattr(thread_processes, "SECONDS", 0.1)
     with pytest.raises(threading.BrokenBarrierError):
