@@ -72,16 +72,8 @@ def turned_once_more(w, rank):
 
 
 ITEMS = (
-    Prediction(
-        "22.4", "Every weight of the trained translator is stored in one byte in place of four. Of "
-        "500 translations that were right before, how many become wrong?",
-        answer="none, or one or two",
-        choices=("none, or one or two", "about 50", "more than half"),
-        because="The errors are small and point in all directions, so that most of them cancel in "
-                "each sum; and a choice between characters only tips where it was close before.",
-    ),
     Exercise(
-        "22.5", "weights as whole numbers", 8,
+        "22.4", "weights as whole numbers", 8,
         solution=my_quantize,
         cases=matrices,
         results=("codes", "scale"),
@@ -115,6 +107,14 @@ ITEMS = (
                "Set scale[scale == 0] = 1 before you divide.",
                "np.rint rounds to the nearest whole number; .astype(np.int8) then only changes "
                "the type."),
+    ),
+    Prediction(
+        "22.5", "Every weight of the trained translator is stored in one byte in place of four. Of "
+        "500 translations that were right before, how many become wrong?",
+        answer="none, or one or two",
+        choices=("none, or one or two", "about 50", "more than half"),
+        because="The errors are small and point in all directions, so that most of them cancel in "
+                "each sum; and a choice between characters only tips where it was close before.",
     ),
     Prediction(
         "22.6", "Eight of the 24 heads have been found that are hardly missed: without any one of "
