@@ -6,7 +6,7 @@ import pytest
 from small_lessons import DRAWN, PNG, write_project
 
 from minitransformer.teaching.pages import export_pages
-from minitransformer.teaching.pages.document import describe_pictures
+from minitransformer.teaching.pages.document import WIDE, _make_room, describe_pictures
 from minitransformer.teaching.pages.site import MARK
 
 nbformat = pytest.importorskip("nbformat")
@@ -132,6 +132,17 @@ def test_a_picture_is_described_by_its_title(code, alt):
                                          nbformat.v4.new_code_cell(code)])
     describe_pictures(nb)
     assert nb.cells[1].metadata["alt"] == alt
+
+
+@pytest.mark.parametrize("text, broken", [
+    ("a short line\n" + "and long words " * 9, True), ("a  b  c " * 20, False),
+    ("a table  of\n" + "words " * WIDE, True), ("x" * WIDE, False), ("x" * (WIDE + 1), True)])
+def test_long_sentences_are_broken_where_the_page_ends_and_tables_are_not(tmp_path, text, broken):
+    body = BeautifulSoup(f'<div class="output"><pre>{text}</pre></div><pre>{text}</pre>',
+                         "html.parser")
+    _make_room(body, tmp_path)
+    output, code = body.find_all("pre")
+    assert (output.get("class") == "sentences") == broken and code.get("class") is None
 
 
 def test_formulas_are_marked_and_code_is_not(page):

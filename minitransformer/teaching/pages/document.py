@@ -13,6 +13,7 @@ from minitransformer.teaching.notebooks import _jupyter, _read
 
 HERE = Path(__file__).parent
 TAG = re.compile(r"\\tag\{([^}]*)\}")
+WIDE = 110  # characters that a page has room for
 
 
 @dataclass
@@ -150,6 +151,10 @@ def _make_room(body, folder):
             element["style"] = f"--width: {size[0]}px"  # pages.css keeps its letters readable
     for pre in body.find_all("pre"):
         pre["tabindex"] = "0"
+    for pre in body.select(".output > pre"):
+        long = [line.strip() for line in pre.get_text().splitlines() if len(line) > WIDE]
+        if long and not any("  " in line for line in long):  # sentences, and not a table's columns
+            pre["class"] = "sentences"
 
 
 def _png_size(source, folder):
