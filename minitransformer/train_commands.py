@@ -26,8 +26,9 @@ def add_tasks(parser, add_command):
         sub.add_argument("--threads", type=int, metavar="N",
                          help="so many of a step's batches at a time, which pays for wide models "
                               "(python -m pip install threadpoolctl)")
-        sub.add_argument("--parallel", choices=["data"],
-                         help="share each step's batches: mpiexec -n 2 python -m minitransformer "
+        sub.add_argument("--parallel", choices=["data", "tensor", "sequence"],
+                         help="share the work among processes, each step's batches, the matrices "
+                              "or each text's places: mpiexec -n 2 python -m minitransformer "
                               "train ... (python -m pip install mpi4py mpich)")
         return sub
 
@@ -75,7 +76,7 @@ def _run(train, arguments, **own):
     if arguments.parallel:
         from minitransformer.parallel.command import train_in_parallel
 
-        train_in_parallel(train, arguments.out, **settings)
+        train_in_parallel(train, arguments.out, arguments.parallel, **settings)
     else:
         train(arguments.out, **settings)
     return 0

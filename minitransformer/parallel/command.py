@@ -1,4 +1,4 @@
-"""The commands `train TASK --parallel data`: the same command on every process of a job."""
+"""The commands `train TASK --parallel WAY`: the same command on every process of a job."""
 
 import contextlib
 import functools
@@ -9,18 +9,24 @@ from pathlib import Path
 
 from minitransformer.parallel.data_parallel import DataParallelTrainer
 from minitransformer.parallel.processes import EXIT_INTERRUPTED, Together, ending_together, world
+from minitransformer.parallel.split_training import (
+    SequenceParallelTrainer, TensorParallelTrainer)
+
+WAYS = {"data": DataParallelTrainer, "tensor": TensorParallelTrainer,
+        "sequence": SequenceParallelTrainer}
 
 
-def train_in_parallel(train, folder, **settings):
+def train_in_parallel(train, folder, way, **settings):
     """train(folder, trainer=..., **settings) by all processes; the first alone prints and keeps.
 
     train: such as train_translator, which makes everything from its settings, so that all make the
-    same. The others work in a folder that is thrown away. Ctrl-C is told by process 0 alone.
+    same. way: what the processes share, a key of WAYS. The others than the first work in a folder
+    that is thrown away. Ctrl-C is told by process 0 alone.
     """
     comm = world()
     try:
         with ending_together(comm), _work_place(Path(folder), comm) as own:
-            train(own, trainer=functools.partial(DataParallelTrainer, comm=comm), **settings)
+            train(own, trainer=functools.partial(WAYS[way], comm=comm), **settings)
     except Together:
         if comm.rank:
             sys.exit(EXIT_INTERRUPTED)

@@ -8,6 +8,10 @@ import contextlib
 import sys
 import time
 
+import numpy as np
+
+from minitransformer.tree import tree_items
+
 EXIT_INTERRUPTED = 130
 SUM, MAX = "SUM", "MAX"  # the operations of Alone, by MPI's names
 
@@ -45,6 +49,15 @@ class Alone:
     def Allreduce(self, x, out, op):
         """The sum, or the largest, of one."""
         out[...] = x
+
+
+def expect_same_parameters(params, comm):
+    """Raise ValueError, by name, where an array is not that of process 0. A message to all."""
+    given = dict(tree_items(comm.bcast(params)))
+    for name, mine in tree_items(params):
+        if not np.array_equal(mine, given[name], equal_nan=True):
+            raise ValueError(f"{name!r} differs from that of process 0: give all processes the "
+                             f"same weights")
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from minitransformer.models import DecoderOnly, EncoderDecoder, EncoderOnly
+from minitransformer.parallel.processes import expect_same_parameters
 from minitransformer.parallel.shards import first_id, gather, shard
 from minitransformer.parallel.split_models import (
     output_comm, split_decoder_only_backward, split_decoder_only_forward,
@@ -47,7 +48,7 @@ class TensorParallel:
     Model has them, all processes giving the same batch, grads built like params; whole(): the
     model again, to save it or to use it.
     Raises ValueError where the processes cannot share the heads, key/value heads or d_ff evenly,
-    for frozen arrays and adapters, and for batch norm.
+    for frozen arrays and adapters, for batch norm, and where the processes give other weights.
     """
 
     def __init__(self, model, *, comm):
@@ -57,6 +58,7 @@ class TensorParallel:
         self.made_as, self.config, self.comm = type(model), model.config, comm
         self.kind, self.ignore_index, self.state = model.kind, model.ignore_index, model.state
         self.params = shard(model.params, comm.rank, comm.size, config=model.config)
+        expect_same_parameters(model.params, comm)
         self.split = SPLIT[model.kind]
 
     def loss(self, batch):

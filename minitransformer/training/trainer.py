@@ -13,7 +13,7 @@ from minitransformer.training.log import LogRow, RunLog, plot_losses
 from minitransformer.training.optimizer import clip_by_global_norm
 from minitransformer.training.progress import Progress
 from minitransformer.training.threads import thread_map
-from minitransformer.training.watch import find_first_bad
+from minitransformer.training.watch import find_first_bad, non_finite_arrays
 from minitransformer.tree import tree_add, tree_items
 
 
@@ -76,12 +76,10 @@ class Trainer:
         self.validation, self.evaluate_every = list(validation), evaluate_every
         self.schedule, self.clip_norm = schedule, clip_norm
         self.label_smoothing, self.accumulate, self.seed = label_smoothing, accumulate, seed
-        self.threads = threads
+        self.threads, self.watch = threads, watch
         self.run_dir = None if run_dir is None else Path(run_dir)
         self.checkpoint_every, self.print_every = checkpoint_every, print_every
-        self.watch = watch
-        self.step = 0  # updates made
-        self.state = model.state  # after the last whole step
+        self.step, self.state = 0, model.state  # updates made, and what the last one left
         if resume:
             self._resume()
         elif self.run_dir and self.checkpoint.exists():
@@ -107,12 +105,12 @@ class Trainer:
             while self.step < steps:
                 row = self._one_step()
                 progress.show(row)
-                if self.run_dir and (row.step % self.checkpoint_every == 0 or row.step == steps):
+                if row.step % self.checkpoint_every == 0 or row.step == steps:
                     self._save()
         except KeyboardInterrupt:
             self.model.state = self.state  # the step that was begun is not made
+            self._save()
             if self.run_dir:
-                self._save()
                 progress.say(f"Interrupted: step {self.step} is kept in {self.checkpoint}")
             raise
         finally:
@@ -136,12 +134,11 @@ class Trainer:
         loss, grads, tokens = self._loss_and_grads()
         evaluated = self.validation and step % self.evaluate_every == 0
         val_loss = self.evaluate() if evaluated else None
-        grads, norm = clip_by_global_norm(
-            grads, math.inf if self.clip_norm is None else self.clip_norm)
+        grads, norm = self._clip(grads, math.inf if self.clip_norm is None else self.clip_norm)
         for what, value in (("loss", loss), ("validation loss", val_loss), ("gradient norm", norm)):
             if value is not None and not math.isfinite(value):
-                self._stop(f"step {step}: the {what} is {value}", watched=self._watched(),
-                           grads=grads)
+                self._stop(f"step {step}: the {what} is {value}", self._watched(),
+                           self._whole(self.model.params), grads=self._whole(grads))
         lr = self.optimizer.lr if self.schedule is None else self.schedule(step)
         row = LogRow(step, loss, val_loss, lr, norm, tokens)
         with interrupts_held():
@@ -180,12 +177,21 @@ class Trainer:
         """How many targets of a batch count: as many as the model's loss is the mean of."""
         return int(np.count_nonzero(batch.targets != self.model.ignore_index))
 
+    _clip = staticmethod(clip_by_global_norm)
+
+    def _whole(self, tree):
+        """A tree as one process has it; where each has a part, they are joined here."""
+        return tree
+
     def _save(self):
-        if non_finite_arrays(params=self.model.params, optimizer=self.optimizer.state()):
-            self._stop(f"the state after step {self.step} is not finite",
-                       optimizer=self.optimizer.state())
-        arrays = {**dict(tree_items(self.model.params, "params")),
-                  **dict(tree_items(self.optimizer.state(), "optimizer")),
+        if self.run_dir:
+            self._write(self.model.params, self.optimizer.state())
+
+    def _write(self, params, optimizer):
+        if non_finite_arrays(params=params, optimizer=optimizer):
+            self._stop(f"the state after step {self.step} is not finite", "", params,
+                       optimizer=optimizer)
+        arrays = {**dict(tree_items(params, "params")), **dict(tree_items(optimizer, "optimizer")),
                   **dict(tree_items(self.state, "state"))}
         save_arrays(self.checkpoint, arrays, {**self._identity(), "step": self.step})
 
@@ -199,9 +205,9 @@ class Trainer:
         return (found or "Made once more, every operation of the step gave finite numbers, so it "
                          "is not one of them") + ". "
 
-    def _stop(self, what, watched="", **trees):
+    def _stop(self, what, watched, params, **trees):
         """Raise NonFiniteError. The parameters are searched first: a bad one explains the rest."""
-        bad = non_finite_arrays(params=self.model.params) or non_finite_arrays(**trees)
+        bad = non_finite_arrays(params=params) or non_finite_arrays(**trees)
         first = (f"the first array that holds NaN or infinity is {bad[0]!r} ({len(bad)} do)"
                  if bad else "every array is finite, so the forward pass overflowed")
         kept = (f"The last good checkpoint is kept: {self.checkpoint}"
@@ -242,9 +248,3 @@ class Trainer:
         self.optimizer.load_state(state)
         self.model.state = self.state = model_state
         self.step = there["step"]
-
-
-def non_finite_arrays(**trees):
-    """The names of the arrays that hold NaN or infinity, tree by tree in the trees' own order."""
-    return [name for prefix, tree in trees.items() for name, array in tree_items(tree, prefix)
-            if not np.isfinite(array).all()]

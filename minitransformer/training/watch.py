@@ -124,3 +124,9 @@ def arrays_in(value, name=""):
         fields = getattr(value, "_fields", range(len(value)))
         for key, part in zip(fields, value):
             yield from arrays_in(part, f"{name}.{key}")
+
+
+def non_finite_arrays(**trees):
+    """The names of the arrays that hold NaN or infinity, tree by tree in the trees' own order."""
+    return [name for prefix, tree in trees.items() for name, array in tree_items(tree, prefix)
+            if not np.isfinite(array).all()]

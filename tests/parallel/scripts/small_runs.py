@@ -9,7 +9,7 @@ from minitransformer.models import (
     EncoderOnlyConfig)
 from minitransformer.training import AdamW
 
-SIZES = {"d_model": 8, "n_heads": 2, "n_layers": 2, "d_ff": 12, "max_seq_len": 12, "dropout": 0.2}
+SIZES = {"d_model": 8, "n_heads": 4, "n_layers": 2, "d_ff": 12, "max_seq_len": 12, "dropout": 0.2}
 
 
 class Uneven:

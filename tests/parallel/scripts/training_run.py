@@ -1,4 +1,7 @@
-"""A run in a folder: training_run.py FOLDER ACCUMULATE STEPS [--resume] [--die-at STEP] ..."""
+"""A run in a folder: training_run.py WAY FOLDER ACCUMULATE STEPS [--resume] [--die-at STEP] ...
+
+WAY: as --parallel has it, or alone, for one process without any of that.
+"""
 
 import os
 import signal
@@ -9,9 +12,17 @@ from pathlib import Path
 import numpy as np
 from small_runs import make
 
-from minitransformer.parallel import DataParallelTrainer, ending_together, world
+from minitransformer.parallel import ending_together, world
+from minitransformer.parallel.command import WAYS
+from minitransformer.training import Trainer
 
-folder, accumulate, steps = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+
+def alone(*given, comm, **settings):
+    return Trainer(*given, **settings)
+
+
+trainer, folder = {**WAYS, "alone": alone}[sys.argv[1]], Path(sys.argv[2])
+accumulate, steps = int(sys.argv[3]), int(sys.argv[4])
 comm = world()
 model, optimizer, batches = make("decoder_only", seed=0)
 whole_batch = batches.batch
@@ -41,10 +52,8 @@ for word, batch in (("--slow", slow_batch), ("--die-at", deadly_batch),
 if "--nan" in sys.argv and comm.rank == 0:
     model.params["blocks"][0]["attention"]["q"]["w"][0, 0] = np.nan
 with ending_together(comm):
-    trainer = DataParallelTrainer(model, optimizer, batches, comm=comm, accumulate=accumulate,
-                                  run_dir=folder, resume="--resume" in sys.argv, checkpoint_every=2,
-                                  print_every=1)
-    trainer.train(steps)
+    trainer(model, optimizer, batches, comm=comm, accumulate=accumulate, run_dir=folder,
+            resume="--resume" in sys.argv, checkpoint_every=2, print_every=1).train(steps)
     comm.Barrier()  # all have come so far
     if comm.rank == 0:
         print("ok", flush=True)

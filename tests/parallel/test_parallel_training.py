@@ -1,4 +1,4 @@
-"""Data-parallel training on two and four processes: the same run, its files, and how it ends."""
+"""Training by several processes, in each way: one process's run, its files, and how it ends."""
 
 import signal
 import subprocess
@@ -13,11 +13,13 @@ from minitransformer.training.checkpoint import load_arrays
 
 pytestmark = needs_mpi
 TRAINING = SCRIPTS / "training_run.py"
+ways = pytest.mark.parametrize("way", ["data", "tensor", "sequence"])
 
 
+@ways
 @pytest.mark.parametrize("n", [2, pytest.param(4, marks=pytest.mark.slow)])
-def test_the_run_of_one_process(n):
-    passes(n, "data_parallel_run.py")
+def test_the_run_of_one_process(n, way):
+    passes(n, "same_run.py", way)
 
 
 def arrays_of(folder):
@@ -35,7 +37,7 @@ def expect_equal(folder, other):
 def unbroken(tmp_path_factory):
     """The folder of six steps of four batches, by two processes."""
     folder = tmp_path_factory.mktemp("unbroken")
-    job = run(2, TRAINING, folder, 4, 6)
+    job = run(2, TRAINING, "data", folder, 4, 6)
     assert job.returncode == 0, job.stderr
     assert job.stdout.count("step 6/6") == 1  # process 0 alone prints
     return folder
@@ -48,36 +50,42 @@ def test_the_files_of_a_run_are_written_once_and_are_a_run_s(unbroken):
     DecoderOnly.load(unbroken / "checkpoint.npz")
 
 
-@pytest.mark.parametrize("n", [1, pytest.param(4, marks=pytest.mark.slow)])
-def test_another_number_of_processes_goes_on(unbroken, tmp_path, n):
-    assert run(2, TRAINING, tmp_path, 4, 3).returncode == 0
-    job = run(n, TRAINING, tmp_path, 4, 6, "--resume")
+@pytest.mark.parametrize("before, n, after", [
+    ("data", 1, "data"), ("tensor", 1, "alone"), ("sequence", 2, "tensor"),
+    *(pytest.param(*case, marks=pytest.mark.slow) for case in [
+        ("data", 4, "data"), ("data", 4, "tensor"), ("tensor", 2, "data"), ("tensor", 4, "tensor"),
+        ("tensor", 3, "sequence"), ("sequence", 1, "alone"), ("sequence", 4, "data")])])
+def test_another_number_of_processes_goes_on_in_another_way(unbroken, tmp_path, before, n, after):
+    assert run(2, TRAINING, before, tmp_path, 4, 3).returncode == 0
+    job = run(n, TRAINING, after, tmp_path, 4, 6, "--resume")
     assert job.returncode == 0, job.stderr
     expect_equal(tmp_path, unbroken)
     assert (tmp_path / "log.csv").read_text("utf-8").count("\n") == 7
 
 
 def test_other_settings_are_refused_and_end_all_processes(unbroken):
-    job = run(2, TRAINING, unbroken, 2, 8, "--resume", seconds=60)
+    job = run(2, TRAINING, "data", unbroken, 2, 8, "--resume", seconds=60)
     assert job.returncode != 0
     assert "accumulate = 4" in job.stderr.replace("'", "") or "'accumulate': 4" in job.stderr
 
 
+@ways
 @pytest.mark.parametrize("end, words", [
     ("--die-at", "signal 9"),
     ("--break-at", "process 1 of 2: OSError: the disk is gone")])
-def test_a_process_that_dies_ends_the_job_and_the_checkpoint_is_whole(unbroken, tmp_path, end,
+def test_a_process_that_dies_ends_the_job_and_the_checkpoint_is_whole(unbroken, tmp_path, way, end,
                                                                       words):
-    job = run(2, TRAINING, tmp_path, 4, 6, end, 3, seconds=60)
+    job = run(2, TRAINING, way, tmp_path, 4, 6, end, 3, seconds=60)
     assert job.returncode != 0
     assert words in job.stdout + job.stderr
     assert load_arrays(tmp_path / "checkpoint.npz")[1]["step"] == 2
-    assert run(2, TRAINING, tmp_path, 4, 6, "--resume").returncode == 0
+    assert run(2, TRAINING, way, tmp_path, 4, 6, "--resume").returncode == 0
     expect_equal(tmp_path, unbroken)
 
 
-def test_ctrl_c_ends_all_after_the_same_step_and_keeps_it(unbroken, tmp_path):
-    job = subprocess.Popen(command(2, TRAINING, tmp_path, 4, 6000, "--slow"), text=True,
+@ways
+def test_ctrl_c_ends_all_after_the_same_step_and_keeps_it(tmp_path, way):
+    job = subprocess.Popen(command(2, TRAINING, way, tmp_path, 4, 6000, "--slow"), text=True,
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
     while not (tmp_path / "log.csv").exists() or (tmp_path / "log.csv").stat().st_size < 200:
         time.sleep(0.05)
@@ -87,11 +95,12 @@ def test_ctrl_c_ends_all_after_the_same_step_and_keeps_it(unbroken, tmp_path):
     assert "Interrupted: step" in out
     step = load_arrays(tmp_path / "checkpoint.npz")[1]["step"]
     assert (tmp_path / "log.csv").read_text("utf-8").count("\n") == step + 1
-    assert run(2, TRAINING, tmp_path, 4, step + 6, "--resume").returncode == 0
+    assert run(2, TRAINING, way, tmp_path, 4, step + 1, "--resume").returncode == 0
 
 
-def test_what_is_not_a_number_stops_all(tmp_path):
-    job = run(2, TRAINING, tmp_path, 4, 6, "--nan", seconds=60)
+@ways
+def test_what_is_not_a_number_stops_all(tmp_path, way):
+    job = run(2, TRAINING, way, tmp_path, 4, 6, "--nan", seconds=60)
     assert job.returncode != 0
     assert "process 0 of 2: NonFiniteError: step 1: the loss is nan" in job.stderr
     assert "params.blocks.0.attention.q.w" in job.stderr
