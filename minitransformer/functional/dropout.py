@@ -38,10 +38,10 @@ def dropout_backward(dout, cache):
     return dout if factor is None else dout * factor            # (...) [dropout.dx]
 
 
-def dropout_rng(dropout_key, site):
-    """The generator of one dropout site, or None when dropout_key is None (evaluation).
+def dropout_rng(key, site):
+    """The generator of one dropout site, or None when key is None (evaluation).
 
-    dropout_key is (seed, step, layer). Made anew from these numbers where it is used, so that a
-    resumed run, a recomputed block and another machine all draw the same mask.
+    key is (seed, step, layer). Made anew from these numbers, or by the seed, where it is used, so
+    that a resumed run, a recomputed block and another machine all draw the same mask.
     """
-    return None if dropout_key is None else np.random.default_rng([*dropout_key, site])
+    return key and getattr(key[0], "rng", np.random.default_rng)([*key, site])

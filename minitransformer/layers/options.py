@@ -16,6 +16,7 @@ from minitransformer import variants
 from minitransformer.functional import (
     attention_backward, embedding_backward, embedding_forward, layer_norm_backward,
     layer_norm_forward, relu_backward, relu_forward, sinusoidal_positions)
+from minitransformer.tables import Table
 from minitransformer.tree import is_frozen, no_gradients
 from minitransformer.variants import attention_by_length as by_length
 
@@ -189,13 +190,13 @@ def _turn(x, start, **rope):
     return variants.rotary_forward(x, positions=np.arange(start, start + x.shape[2]), **rope)
 
 
-POSITIONS = {
+POSITIONS = Table({
     "sinusoidal": Positions(add=_add_sinusoids),
     "learned": Positions(_learned_init, _add_learned, _add_learned_backward),
     "rotary": Positions(turn=_turn, turn_backward=variants.rotary_backward),
     "alibi": Positions(on_scores=_alibi),
     "none": Positions(),
-}
+})
 
 
 class Pair(NamedTuple):
@@ -206,19 +207,19 @@ class Pair(NamedTuple):
 
 
 # As attention; score_bias is a function of a tile's bounds.
-ATTENTIONS = {
+ATTENTIONS = Table({
     "auto": Pair(by_length.attention_by_length_forward,
                  by_length.attention_by_length_backward),
     "plain": Pair(by_length.plain_attention_forward, attention_backward),
     "blockwise": Pair(variants.blockwise_attention_forward,
                       variants.blockwise_attention_backward),
-}
+})
 TIED_EMBEDDINGS = ("none", "output", "all")
 # What a head reads, each token's vector or one of the sequence: forward(x, *, mask), x (B, T, D).
-POOLINGS = {
+POOLINGS = Table({
     "mean": Pair(variants.mean_pooling_forward, variants.mean_pooling_backward),  # (B, D)
     "none": Pair(lambda x, mask: (x, None), lambda dout, cache: dout),            # (B, T, D)
-}
+})
 
 
 def embedding_options(config):

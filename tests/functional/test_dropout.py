@@ -103,3 +103,12 @@ def test_the_same_key_draws_the_same_mask_and_every_part_of_it_matters():
 def test_the_generator_of_a_site_is_that_of_its_four_numbers():
     assert dropout_rng((4, 5, 6), 7).random() == np.random.default_rng([4, 5, 6, 7]).random()
     assert dropout_rng(None, 7) is None
+
+
+def test_a_seed_may_make_the_generator_itself():
+    class Seed:
+        def rng(self, key):
+            assert key[0] is self
+            return np.random.default_rng([4, *key[1:]])
+
+    assert dropout_rng((Seed(), 5, 6), 7).random() == dropout_rng((4, 5, 6), 7).random()
