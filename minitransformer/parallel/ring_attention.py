@@ -86,7 +86,7 @@ def ring_attention_backward(dout, cache):
             meeting = BlockwiseAttentionCache(q, *held, out, log_total, tiles)
             dq_part, dk_part, dv_part = blockwise_attention_backward(dout, meeting)
             dq += dq_part                                                      # (B, H, T, K)
-            dheld[0] += dk_part                                                # (B, G, S', K)
+            dheld[0] += dk_part                           # (B, G, S', K) [ring_attention.dk]
             dheld[1] += dv_part                                                # (B, G, S', K)
         if shift is not None:
             held = ring_shift_backward(held, shift)                            # (2, B, G, S', K)
@@ -104,7 +104,7 @@ def _joined(out, log_total, part, log_part):
     total = before + new                                                       # (B, H, T, 1)
     empty = total == 0                                                         # (B, H, T, 1)
     total = np.where(empty, 1, total)                                          # (B, H, T, 1)
-    out = (before * out + new * part) / total                                  # (B, H, T, K)
+    out = (before * out + new * part) / total            # (B, H, T, K) [ring_attention.out]
     return out, np.where(empty, -np.inf, highest + np.log(total))
 
 

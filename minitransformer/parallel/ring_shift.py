@@ -28,7 +28,7 @@ def ring_shift_forward(x, *, comm, shape=None):
 # the shift the other way round. It also undoes the shift, Pᵀ P = I, as of every permutation.
 def ring_shift_backward(dout, cache):
     """dout (...), of y's shape -> dx (...), of x's shape; both each process's own."""
-    return _passed_on(dout, -1, cache.shape, cache.comm)                    # (...)
+    return _passed_on(dout, -1, cache.shape, cache.comm)                    # (...) [ring_shift.dx]
 
 
 def _passed_on(x, by, shape, comm):

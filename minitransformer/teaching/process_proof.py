@@ -102,8 +102,7 @@ WAYS = {"data": (data_parallel, data_alone), "tensor": (tensor_parallel, one_alo
 
 
 def proofs(comm):
-    """{(way, kind of model): the largest relative error of loss or a gradient}, against one process.
-    """
+    """{(way, kind of model): the largest relative error of loss or a gradient}, in float64."""
     found = {}
     for way, (several, alone) in WAYS.items():
         for kind, (model, batches) in small_models().items():

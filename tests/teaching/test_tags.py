@@ -45,7 +45,7 @@ LESSON_OF = {  # the one place that says which lesson derives which pair
     "quantize": "22", "svd": "22", "prune": "22",
     "copy_to_all": "23", "sum_over_all": "23", "data_parallel": "23", "column_parallel": "23",
     "row_parallel": "23", "split_attention": "23", "vocabulary_embedding": "23",
-    "vocabulary_cross_entropy": "23",
+    "vocabulary_cross_entropy": "23", "ring_shift": "23", "ring_attention": "23",
 }
 CITATION = re.compile(r"\[([a-z_]+\.[a-z_]+)\]")
 TAG = re.compile(r"\\tag\{([^}]*)\}")

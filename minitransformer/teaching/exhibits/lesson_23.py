@@ -1,4 +1,4 @@
-"""Exhibits of lesson 23: a mean of means, a bias added once too often, a sum taken twice.
+"""Exhibits of lesson 23: a mean of means, a bias and a sum taken too often, an open ring.
 
 Each is one function from outside: whole arrays go in and come out, size processes work inside.
 """
@@ -8,9 +8,12 @@ import numpy as np
 from minitransformer.functional import (
     cross_entropy_backward, cross_entropy_forward, linear_backward, linear_forward)
 from minitransformer.parallel.collectives import sum_over_all_forward, total
+from minitransformer.parallel.ring_attention import ring_attention_forward
+from minitransformer.parallel.ring_shift import ring_shift_backward
 from minitransformer.teaching.exercise import call
 from minitransformer.teaching.museum import Exhibit
 from minitransformer.teaching.thread_processes import together
+from minitransformer.variants import BlockwiseAttentionCache, blockwise_attention_backward
 
 
 def mean_of_means_forward(logits, *, targets, size):
@@ -64,6 +67,34 @@ def backward_that_sums_again(dout, caches):
     return np.concatenate(dxs, axis=1), np.concatenate(dws), np.sum(dout, axis=0)
 
 
+def ring_forward(q, k, v, *, size):
+    """Right: q, k, v (B, H, T, K) in pieces of size processes -> out (B, H, T, K), their caches."""
+    def work(comm):
+        mine = (np.array_split(x, size, axis=2)[comm.rank] for x in (q, k, v))
+        return ring_attention_forward(*mine, comm=comm, causal=True)
+
+    outs, caches = zip(*together(size, work))
+    return np.concatenate(outs, axis=2), caches
+
+
+def backward_that_leaves_gradients(dout, caches):
+    def work(comm):
+        q, held, out, log_total, meetings = caches[comm.rank]
+        mine = np.array_split(dout, comm.size, axis=2)[comm.rank]
+        dq, dheld = np.zeros_like(q), np.zeros_like(held)
+        for shift, tiles in reversed(meetings):
+            if tiles is not None:
+                meeting = BlockwiseAttentionCache(q, *held, out, log_total, tiles)
+                dq_part, *dheld_part = blockwise_attention_backward(mine, meeting)
+                dq, dheld = dq + dq_part, dheld + dheld_part
+            if shift is not None:
+                held = ring_shift_backward(held, shift)
+                dheld = np.zeros_like(held)                            # the gradients stay behind
+        return dq, *dheld
+
+    return tuple(np.concatenate(parts, axis=2) for parts in zip(*together(len(caches), work)))
+
+
 def uneven_texts(rng):
     """Two processes' texts, with 0 for padding: five real tokens and two."""
     return call(rng.normal(size=(2, 5, 4)), targets=np.array([[1, 3, 2, 1, 3], [2, 3, 0, 0, 0]]),
@@ -72,6 +103,10 @@ def uneven_texts(rng):
 
 def split_linear(rng):
     return call(rng.normal(size=(3, 6)), rng.normal(size=(6, 4)), rng.normal(size=4), size=2)
+
+
+def short_text(rng):
+    return call(*rng.normal(size=(3, 2, 1, 6, 4)), size=3)
 
 
 EXHIBITS = (
@@ -106,6 +141,17 @@ EXHIBITS = (
         inputs=split_linear,
         breaks="the gradients of x and w are N times too large, that of b is right. Adam, which "
                "divides a gradient by its own size, makes nearly the same steps.",
+        caught_by=("the gradient check", "a check with dout = ones", "one process's gradients"),
+        missed_by=("a look at the shapes", "a falling loss"),
+    ),
+    Exhibit(
+        "gradients_left_behind", "23", "gradients that do not come home",
+        forward=ring_forward,
+        backward=backward_that_leaves_gradients,
+        fault=backward_that_leaves_gradients,
+        inputs=short_text,
+        breaks="each process keeps what its own queries say of its own keys and values; what the "
+               "others found is lost. dq is right, and so are dk and dv of the last piece.",
         caught_by=("the gradient check", "a check with dout = ones", "one process's gradients"),
         missed_by=("a look at the shapes", "a falling loss"),
     ),
