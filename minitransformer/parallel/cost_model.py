@@ -33,10 +33,12 @@ class Machine(NamedTuple):
 class Traffic(NamedTuple):
     """What a process hands to the communicator in a step."""
 
-    sums: int               # sums (or maxima) over all: Allreduce
-    sum_bytes: int          # of all of them together
-    exchanges: int = 0      # with the neighbours in the ring: Sendrecv
+    sums: int                # sums (or maxima) over all: Allreduce
+    sum_bytes: int           # of all of them together
+    exchanges: int = 0       # with the neighbours in the ring: Sendrecv
     exchange_bytes: int = 0
+    gathers: int = 0         # of what all are to know of each: allgather
+    gather_bytes: int = 0    # of the arrays in it
 
 
 class Cost(NamedTuple):
@@ -68,19 +70,21 @@ def parameters(config):
 
 
 # A product (n, D) (D, E) is n D E multiplications and as many additions. Its backward is two such
-# products, one for each gradient; with recompute the blocks go forward twice.
-def step_operations(config, *, B, T):
+# products, one for each gradient; with recompute the blocks go forward twice. Attention's scores
+# and its mixing of values are two products n T D forward and four backward.
+def step_operations(config, *, B, T, scores_again=False):
     """Operations of the matrix products of a step over B sequences of T tokens: ids (B, T).
 
-    Scores that causality masks are counted, as plain attention computes them.
+    Scores that causality masks are counted, as plain attention computes them. scores_again: as
+    attention by tiles, whose backward computes the scores once more.
     """
     D, F, n = config.d_model, config.d_ff, B * T
     d_kv, width = attention_sizes(config)["d_kv"], ACTIVATIONS[config.activation].width
-    block = n * (2 * D * D + 2 * D * d_kv      # q and out, k and v
-                 + 2 * T * D                   # scores, and mixing the values
-                 + (width + 1) * D * F)        # up and down
-    passes = 4 if config.recompute else 3
-    return 2 * (passes * config.n_layers * block + 3 * n * D * config.vocab_size)
+    forwards = 2 if config.recompute else 1
+    linear = 2 * D * D + 2 * D * d_kv + (width + 1) * D * F   # q and out, k and v, up and down
+    attention = (2 * forwards + 4 + scores_again) * T * D
+    block = (forwards + 2) * linear + attention
+    return 2 * n * (config.n_layers * block + 3 * D * config.vocab_size)
 
 
 # Two sums: the counts of targets and of interrupts, two whole numbers of 8 bytes, and in one
@@ -105,7 +109,26 @@ def tensor_parallel_traffic(config, *, N, B, T, itemsize=4):
     return Traffic(of_tokens + 2, itemsize * B * T * (of_tokens * config.d_model + 4))
 
 
-WAYS: dict[str, Callable] = {"data": data_parallel_traffic, "tensor": tensor_parallel_traffic}
+# In each block the N pieces of keys and values, (2, B, G, T / N, K), go round the ring: N - 1
+# exchanges forward; backward as many for the way home, and as many for dk and dv beside them. With
+# recompute they go round once more. Before they set out, all hear of everyone's padding mask,
+# (B, T / N). At the end all gradients and the loss are summed, as in data parallel:
+#     exchanges = 3 L (N - 1)   [+ L (N - 1)],   of 2 B (T / N) G K numbers each
+def sequence_parallel_traffic(config, *, N, B, T, itemsize=4):
+    """Of SequenceParallel's loss_and_grads. ValueError where N does not divide T."""
+    if T % N:
+        raise ValueError(f"a sequence has {T} tokens, which {N} processes cannot share evenly")
+    forwards, tokens = (2 if config.recompute else 1), B * T // N
+    exchanges = (forwards + 2) * config.n_layers * (N - 1)
+    gathers = forwards * config.n_layers
+    return Traffic(
+        1, itemsize * (parameters(config) + 1),
+        exchanges, exchanges * itemsize * 2 * tokens * attention_sizes(config)["d_kv"],
+        gathers, gathers * tokens)
+
+
+WAYS: dict[str, Callable] = {"data": data_parallel_traffic, "tensor": tensor_parallel_traffic,
+                             "sequence": sequence_parallel_traffic}
 
 
 # A sum over all by halving and doubling: in log2 N rounds everyone exchanges with a partner half
@@ -119,20 +142,27 @@ def sum_factors(N):
 
 
 def sending_seconds(traffic, machine, *, N):
-    """messages * latency + bytes * per_byte."""
+    """messages * latency + bytes * per_byte.
+
+    A gather doubles what a process knows in each of log2 N rounds, until it has N parts; of Python
+    objects it takes two, of lengths before contents.
+    """
     rounds, share = sum_factors(N)
-    messages = traffic.sums * rounds + traffic.exchanges
-    nbytes = traffic.sum_bytes * share + traffic.exchange_bytes
+    messages = (traffic.sums + traffic.gathers) * rounds + traffic.exchanges
+    nbytes = (traffic.sum_bytes * share + traffic.exchange_bytes
+              + traffic.gather_bytes * (N - 1))
     return messages * machine.latency + nbytes * machine.per_byte
 
 
 def step_cost(way, config, machine, *, N, B, T, itemsize=4):
     """The Cost of one step over ids (B, T) in all, by N processes; way is one of WAYS.
 
-    Every way shares the operations evenly. Where processes outnumber the cores, each gets a part
-    of one. itemsize: bytes of a number. Raises ValueError where N processes cannot share the work.
+    Every way shares the operations evenly; in the ring, where later pieces see more keys, the last
+    process is meant, for which the others wait. Where processes outnumber the cores, each gets a
+    part of one. itemsize: bytes of a number. Raises ValueError where N processes cannot share the
+    work.
     """
-    operations = step_operations(config, B=B, T=T) / N
+    operations = step_operations(config, B=B, T=T, scores_again=way == "sequence") / N
     rate = machine.rate * min(1, machine.cores / N)
     traffic = WAYS[way](config, N=N, B=B, T=T, itemsize=itemsize)
     return Cost(operations / rate, sending_seconds(traffic, machine, N=N))

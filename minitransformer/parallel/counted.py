@@ -9,7 +9,7 @@ SUM, MAX = "SUM", "MAX"  # collectives.py asks the communicator's module for the
 
 class Sent(NamedTuple):
     call: str       # of the communicator: "Allreduce", "Sendrecv"
-    nbytes: int     # of the array that was handed over; 0 where it was none
+    nbytes: int     # of the array that was handed over, or of all arrays in what it was
     seconds: float  # until the call came back, waiting for the others included
 
 
@@ -33,8 +33,16 @@ class CountedComm:
                 options["op"] = getattr(sys.modules[type(self.comm).__module__], op)
             start = time.perf_counter()
             result = method(*given, **options)
-            nbytes = getattr(given[0], "nbytes", 0) if given else 0
-            self.sent.append(Sent(name, nbytes, time.perf_counter() - start))
+            seconds = time.perf_counter() - start
+            self.sent.append(Sent(name, sum(map(_nbytes, given[:1])), seconds))
             return result
 
         return counted
+
+
+def _nbytes(x):
+    if isinstance(x, dict):
+        return sum(map(_nbytes, x.values()))
+    if isinstance(x, (tuple, list)):
+        return sum(map(_nbytes, x))
+    return getattr(x, "nbytes", 0)

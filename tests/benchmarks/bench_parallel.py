@@ -82,9 +82,21 @@ def data_parallel(comm):
 def tensor_parallel(comm):
     """The same step, each process with its share of every matrix."""
     from minitransformer.parallel import TensorParallel
+
+    return step_of(TensorParallel(new_model(), comm=comm))
+
+
+def sequence_parallel(comm):
+    """The same step, each process with its piece of every sequence."""
+    from minitransformer.parallel import SequenceParallel
+
+    return step_of(SequenceParallel(new_model(), comm=comm))
+
+
+def step_of(model):
+    """A function of the step's number: all processes work on all sequences."""
     from minitransformer.training import AdamW
 
-    model = TensorParallel(new_model(), comm=comm)
     optimizer, batches = AdamW(model.params), Stream(TOKENS["B"])
 
     def step(i):
@@ -94,7 +106,7 @@ def tensor_parallel(comm):
     return step
 
 
-WAYS = {"data": data_parallel, "tensor": tensor_parallel}
+WAYS = {"data": data_parallel, "tensor": tensor_parallel, "sequence": sequence_parallel}
 
 
 def measure(comm, rounds):

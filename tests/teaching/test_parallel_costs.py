@@ -55,12 +55,15 @@ def test_the_plot_of_what_was_measured(results):
         fig = plot_measured(results)
     assert [ax.get_title() for ax in fig.axes] == [f"{way} parallel" for way in WAYS]
     for ax, way in zip(fig.axes, WAYS):
-        heights = np.array([bar.get_height() for bar in ax.patches]).reshape(2, 3)  # kinds, N
+        below, above = np.split(np.array([bar.get_height() for bar in ax.patches]), 2)  # (3,) each
         dots = 1000 * np.array([results["jobs"][0]["alone"][1],
                                 *(job["steps"][way]["seconds"][1] for job in results["jobs"])])
-        assert np.allclose(heights.sum(0), dots, rtol=1e-9)  # the model is right here
-        assert heights[1, 0] == 0 < heights[1, 1] < heights[1, 2]
+        assert np.allclose(below + above, dots, rtol=1e-9)  # the model is right here
+        assert above[0] == 0 < above[1] < above[2]
+        assert [bar.get_y() for bar in ax.patches[3:]] == below.tolist()
         assert np.allclose(ax.lines[0].get_ydata(), dots)
+        ends = np.array([line[:, 1] for line in ax.collections[0].get_segments()])  # (3, 2)
+        assert np.allclose(ends, dots[:, None] * [0.9, 1.3])
     matplotlib.pyplot.close(fig)
 
 
@@ -70,8 +73,10 @@ def test_larger_machines(machine):
     found = larger_costs(machine, B=1024, T=1024, processes=processes)
     assert [N for N, _ in found["data"]] == [2, 4, 8, 16, 32, 1024]      # sequences
     assert [N for N, _ in found["tensor"]] == [2, 4, 8, 16]              # heads
-    for costs in found.values():
-        alone = step_operations(LARGER, B=1024, T=1024) / machine.rate
+    assert [N for N, _ in found["sequence"]] == [2, 4, 8, 16, 32, 1024]  # tokens of each
+    for way, costs in found.items():
+        alone = step_operations(LARGER, B=1024, T=1024,
+                                scores_again=way == "sequence") / machine.rate
         shares = [cost.sending / cost.total for _, cost in costs]
         assert shares == sorted(shares) and 0 < shares[0] and shares[-1] < 1
         assert [N * cost.computing for N, cost in costs] == pytest.approx([alone] * len(costs))
