@@ -15,7 +15,6 @@ needs `python -m pip install mpi4py mpich`. Read in this order:
     shards.py            5 min  which part of each array a process has
     split_models.py     15 min  the three models, in parts
     tensor_parallel.py   5 min  such a model as an object
-    cost_model.py       10 min  what a step takes on N processes; counted.py counts what is sent
     ring_shift.py        5 min  a pair: everyone's array to the next process
     ring_attention.py   15 min  attention when a sequence is in pieces
     mean_over_all.py     5 min  and its mean
@@ -23,6 +22,7 @@ needs `python -m pip install mpi4py mpich`. Read in this order:
     sequence_parallel.py  10 min  the three models over sequences in pieces
     split_training.py    5 min  training such models, and those in parts
     command.py           5 min  `train TASK --parallel data|tensor|sequence`
+    cost_model.py       10 min  what a step takes on N processes; counted.py counts what is sent
 """
 
 from minitransformer.parallel.collectives import (
@@ -33,4 +33,6 @@ from minitransformer.parallel.ring_attention import (
     ring_attention_backward, ring_attention_forward)
 from minitransformer.parallel.ring_shift import ring_shift_backward, ring_shift_forward
 from minitransformer.parallel.sequence_parallel import SequenceParallel
+from minitransformer.parallel.split_training import (
+    SequenceParallelTrainer, TensorParallelTrainer)
 from minitransformer.parallel.tensor_parallel import TensorParallel

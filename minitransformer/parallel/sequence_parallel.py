@@ -19,6 +19,7 @@ from minitransformer.models.encoder_decoder import EncoderDecoderCache
 from minitransformer.parallel.collectives import total
 from minitransformer.parallel.data_parallel import total_tree
 from minitransformer.parallel.places import Places
+from minitransformer.parallel.processes import expect_same_parameters
 from minitransformer.tree import tree_items
 
 
@@ -40,11 +41,7 @@ class SequenceParallel:
         if list(tree_items(model.state)):
             raise ValueError('norm is "batch", whose means and running statistics each process '
                              "would take of its own tokens: choose another norm, or one process")
-        given = dict(tree_items(comm.bcast(model.params)))
-        for name, mine in tree_items(model.params):
-            if not np.array_equal(mine, given[name]):
-                raise ValueError(f"{name!r} differs from that of process 0: give all processes "
-                                 f"the same weights")
+        expect_same_parameters(model.params, comm)
         self.model, self.comm = model, comm
         self.config, self.kind, self.params = model.config, model.kind, model.params
         self.state, self.ignore_index = model.state, model.ignore_index
