@@ -45,14 +45,15 @@ BUILDS = {  # in a box of the picture
     "21": "attention in blocks, layers computed twice",
     "22": "operations counted; int8, pruning, low rank",
     "23": "work in parts; signatures",
+    "24": "the article, claim by claim; its system complete",
 }
 PARTS = (("Tools", GREEN, ("00", "01", "02", "03")), ("Parts", BLUE, ("04", "05", "06", "07")),
          ("The whole", PURPLE, ("08", "09", "10")))
 AFTERWARDS = (("Models", ORANGE, ("11", "12", "13", "14", "15")),  # in any order: no arrows
               ("Real", GREEN, ("16", "17", "18")), ("Inside", BLUE, ("19", "20")),
-              ("Size", VERMILLION, ("21", "22", "23")))
+              ("Size", VERMILLION, ("21", "22", "23")), ("Reading", PURPLE, ("24",)))
 # All in inches: the axes have one unit an inch. A place is a box's middle.
-WIDTH, HEIGHT = 10.6, 11.5
+WIDTH, BOTTOM, HEIGHT = 10.6, -1.2, 11.5  # the lowest row lies below 0
 BOX_WIDTH, BOX_HEIGHT = 1.75, 0.98
 COLUMNS, FIVE = (1.62, 4.18, 6.74, 9.3), (1.62, 3.54, 5.46, 7.38, 9.3)
 PLACES = {**{lesson: (x, 10.8) for lesson, x in zip(PARTS[0][2], COLUMNS)},
@@ -72,9 +73,14 @@ class Lesson(NamedTuple):
 
 
 def read_lessons(folder=PROJECT / "lessons"):
-    """{number: Lesson} of all notebooks. Raises ValueError where one lacks its title or time."""
+    """{number: Lesson} of all notebooks but translations, NN_name_zh.ipynb.
+
+    Raises ValueError where one lacks its title or time.
+    """
     lessons = {}
     for path in sorted(Path(folder).glob("[0-9][0-9]_*.ipynb")):
+        if path.stem.endswith("_zh"):
+            continue
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         first = "".join(cells[0]["source"])
         title = re.match(r"# (\d\d) (.+)", first)
@@ -108,10 +114,10 @@ def draw_map(lessons=None):
     an arrow in the course, and a number in the boxes behind it.
     """
     lessons = read_lessons() if lessons is None else lessons
-    figure = plt.figure(figsize=(WIDTH, HEIGHT), facecolor="white")
+    figure = plt.figure(figsize=(WIDTH, HEIGHT - BOTTOM), facecolor="white")
     ax = figure.add_axes((0, 0, 1, 1))
     ax.set_xlim(0, WIDTH)
-    ax.set_ylim(0, HEIGHT)
+    ax.set_ylim(BOTTOM, HEIGHT)
     ax.axis("off")
     for name, colour, numbers in PARTS + AFTERWARDS:
         heights = [PLACES[number][1] for number in numbers]

@@ -36,7 +36,8 @@ class Links:
 
     def __init__(self, project, lessons):
         self.project = project.resolve()
-        self.lessons = {path.name[:2]: path for path in lessons}  # {"04": its notebook}
+        self.lessons = {path.name[:2]: path for path in lessons  # {"04": its notebook}
+                        if not path.stem.endswith("_zh")}
         self.wanted = {}       # {file of the project: the pages that link to it}
         self.problems = []
 

@@ -134,7 +134,8 @@ class Site:
     def _frame(self, page, title, body, *, document=None, math=False):
         entries = self._entries(page)
         here = next((n for n, entry in enumerate(entries) if entry["page"] == page), None)
-        language = PurePosixPath(PurePosixPath(page).stem).suffix[1:]  # "zh" of README.zh.html
+        stem = PurePosixPath(page).stem  # "zh" of README.zh.html, and of 24_..._zh.html
+        language = "zh" if stem.endswith("_zh") else PurePosixPath(stem).suffix[1:]
         return self._template("frame.html.j2").render(
             title=title, body=body, lessons=entries, page=page, math=math or document is not None,
             sections=document.sections if document else [],
