@@ -20,7 +20,7 @@ from minitransformer.data.labelled import LabelledBatch
 from minitransformer.models import (
     DecoderOnly, DecoderOnlyConfig, EncoderDecoder, EncoderDecoderConfig, EncoderOnly,
     EncoderOnlyConfig)
-from minitransformer.parallel import TensorParallel, ending_together, world
+from minitransformer.parallel import SequenceParallel, TensorParallel, ending_together, world
 from minitransformer.parallel.collectives import total
 from minitransformer.parallel.data_parallel import total_tree
 from minitransformer.parallel.shards import gather
@@ -93,12 +93,18 @@ def tensor_parallel(model, batches, comm):
     return loss, gather(grads, config=model.config, comm=comm)
 
 
+def sequence_parallel(model, batches, comm):
+    """(loss, grads) of one batch, of texts in pieces."""
+    return SequenceParallel(model, comm=comm).loss_and_grads(batches(1), dropout_seed=(0, 1))
+
+
 def one_alone(model, batches, size):
     """The same, by one process."""
     return model.loss_and_grads(batches(1), dropout_seed=(0, 1))
 
 
-WAYS = {"data": (data_parallel, data_alone), "tensor": (tensor_parallel, one_alone)}
+WAYS = {"data": (data_parallel, data_alone), "tensor": (tensor_parallel, one_alone),
+        "sequence": (sequence_parallel, one_alone)}
 
 
 def proofs(comm):

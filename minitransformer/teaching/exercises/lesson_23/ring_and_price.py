@@ -1,6 +1,6 @@
-"""Exercise 23.4: the gradients of keys that went round a ring."""
+"""Exercises 23.4 and 23.5: the gradients of keys that went round a ring; what a step sends."""
 
-from minitransformer.teaching.exercise import Exercise, Mistake, call
+from minitransformer.teaching.exercise import Exercise, Mistake, Prediction, call
 
 
 def my_gradients_at_home(parts):
@@ -32,7 +32,7 @@ def ring_cases(rng):
 
 ITEMS = (
     Exercise(
-        "23.4", "bring the gradients home", 8,
+        "23.4", "bring the gradients home", 6,
         solution=my_gradients_at_home,
         results=("dk",),
         cases=ring_cases,
@@ -59,5 +59,12 @@ ITEMS = (
                "Piece j is on process j at meeting 0, on process j + 1 at meeting 1, and so on "
                "round the ring: (j + n) % N.",
                "[sum(parts[(j + n) % N][n] for n in range(N)) for j in range(N)]"),
+    ),
+    Prediction(
+        "23.5", "A model of 355 million parameters (width 1024, 24 blocks), a step of a million "
+        "tokens. How many times the bytes of data parallel does tensor parallel send?",
+        answer=297,
+        because="Data parallel sends each of 355 million gradients once. Tensor parallel sends 98 "
+                "sums of 1024 numbers for each token, 100 thousand numbers times a million.",
     ),
 )

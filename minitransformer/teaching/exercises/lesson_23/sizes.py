@@ -1,4 +1,4 @@
-"""Exercises 23.7 and 23.8: what a file may do, and whether its header can be believed."""
+"""Exercises 23.6 and 23.7: what a file may do, and whether its header can be believed."""
 
 import math
 
@@ -50,14 +50,14 @@ def header_cases(rng):
 
 ITEMS = (
     Prediction(
-        "23.7", "What can a file of 60 bytes do to you when a program opens it with pickle.load?",
+        "23.6", "What can a file of 60 bytes do to you when a program opens it with pickle.load?",
         answer="all that you may do",
         choices=("make a wrong object", "crash the program", "all that you may do"),
         because="A pickle is a program. Its instructions may call any function that Python can "
                 "import, with any arguments, and 60 bytes are enough for the line of a shell.",
     ),
     Exercise(
-        "23.8", "is this header honest?", 8,
+        "23.7", "is this header honest?", 6,
         solution=my_header_is_honest,
         results=("The answer",),
         cases=header_cases,
