@@ -22,14 +22,15 @@ def add_tasks(parser, add_command):
         sub.add_argument("--watch", action="store_true",
                          help="if NaN or infinity turns up, say in which operation it arose")
         sub.add_argument("--accumulate", type=int, metavar="N",
-                         help="so many batches make one step (default 1, or one a process)")
+                         help="so many batches make one step (default 1; with --parallel data, "
+                              "as many as there are processes)")
         sub.add_argument("--threads", type=int, metavar="N",
                          help="so many of a step's batches at a time, which pays for wide models "
                               "(python -m pip install threadpoolctl)")
         sub.add_argument("--parallel", choices=["data", "tensor", "sequence"],
-                         help="share the work among processes, each step's batches, the matrices "
-                              "or each text's places: mpiexec -n 2 python -m minitransformer "
-                              "train ... (python -m pip install mpi4py mpich)")
+                         help="what several processes share: each step's batches, each matrix or "
+                              "each sequence; start them with mpiexec -n 2 python -m "
+                              "minitransformer train ... (python -m pip install mpi4py mpich)")
         return sub
 
     sub = add(translator, "train translator", "train translator --steps 300 --out runs/short",

@@ -102,8 +102,7 @@ def split_encoder_only_forward(params, features=None, *, ids=None, mask, config,
             params["embedding"], ids=ids, vocab_size=config.vocab_size, comm=comm)
         below, places = {**params, "embedding": embedding}, batch_places(ids)   # (B, T)
     x, embedding_cache = encoder_embedding_forward(
-        below, features, ids=places, mask=block_mask, config=config,
-        dropout_seed=dropout_seed)                                            # (B, T, D)
+        below, features, ids=places, config=config, dropout_seed=dropout_seed)   # (B, T, D)
     x, blocks = split_blocks_forward(params["blocks"], x, config=config, comm=comm,
                                      mask=block_mask, dropout_seed=dropout_seed)  # (B, T, D)
     table = params["embedding"]["table"] if config.tied_embeddings == "output" else None

@@ -15,6 +15,8 @@ from small_runs import make
 from minitransformer.parallel import ending_together, world
 from minitransformer.parallel.command import WAYS
 from minitransformer.training import Trainer
+from minitransformer.training.checkpoint import load_arrays
+from minitransformer.tree import tree_items
 
 
 def alone(*given, comm, **settings):
@@ -50,10 +52,18 @@ for word, batch in (("--slow", slow_batch), ("--die-at", deadly_batch),
     if word in sys.argv:
         batches.batch = batch
 if "--nan" in sys.argv and comm.rank == 0:
-    model.params["blocks"][0]["attention"]["q"]["w"][0, 0] = np.nan
+    model.params["blocks"][0]["attention"]["q"]["w"][0, -1] = np.nan
 with ending_together(comm):
-    trainer(model, optimizer, batches, comm=comm, accumulate=accumulate, run_dir=folder,
-            resume="--resume" in sys.argv, checkpoint_every=2, print_every=1).train(steps)
+    try:
+        trainer(model, optimizer, batches, comm=comm, accumulate=accumulate, run_dir=folder,
+                resume="--resume" in sys.argv, checkpoint_every=2, print_every=1).train(steps)
+    except KeyboardInterrupt:
+        if comm.rank == 0:
+            kept = load_arrays(folder / "checkpoint.npz")[0]
+            assert all(np.array_equal(x, kept[name])
+                       for name, x in tree_items(model.params, "params"))
+            print("the model is that of the checkpoint", flush=True)
+        raise
     comm.Barrier()  # all have come so far
     if comm.rank == 0:
         print("ok", flush=True)
