@@ -24,10 +24,12 @@ from minitransformer.layers.encoder_block import (
     encoder_block_forward,
     encoder_block_init,
 )
-from minitransformer.models import EncoderDecoderConfig
+from minitransformer.models import DecoderOnly, EncoderDecoderConfig
+from minitransformer.teaching import process_proof
 from minitransformer.teaching.article_code import ATTEMPTS
 from minitransformer.teaching.causal_blocks import BlockConfig
 from minitransformer.teaching.operation_count import attention_share, step_operations
+from minitransformer.teaching.thread_processes import together
 
 RESULTS = PROJECT / "lessons" / "results"
 FILES = ("article_code", "induction", "ladder", "language_model", "memory", "norms", "positions",
@@ -46,7 +48,7 @@ def measured():
     """{name: the number as text} of everything that a claim may name."""
     read = read_results()
     return {**_errors(read["article_code"]), **_models(read), **_sizes(read["memory"]),
-            **_remedies(read), **_inside(read), **_computed()}
+            **_remedies(read), **_inside(read), **_computed(), **_shared()}
 
 
 def _errors(code):
@@ -173,6 +175,20 @@ def _computed():
             "power_none": f"{gradient_power('none'):.0f}",
             "power_layer": f"{gradient_power('layer'):.0f}",
             "least_loss": f"{0.8 * np.log(2):.4f}"}
+
+
+def _shared():
+    """Lesson 23: two processes beside one, and a file in which one bit is turned."""
+    model, batch = DecoderOnly(process_proof.CONFIG, seed=0), process_proof.uneven_batch(0)
+    whole = model.loss(batch)
+    weight = model.params["blocks"][0]["feed_forward"]["up"]["w"]
+    weight.view(np.uint32)[3, 5] ^= 1 << 30                      # the exponent's highest bit
+    with np.errstate(all="ignore"):
+        turned = model.loss(batch)
+    errors = together(2, process_proof.proofs)[0].values()
+    return {"shared_error": f"{max(errors):.0e}", "shared_models": str(len(errors)),
+            "bit_weight": f"{weight[3, 5]:.0e}", "bit_whole": f"{whole:.2f}",
+            "bit_turned": f"{turned:.2f}"}
 
 
 def _mix(x):

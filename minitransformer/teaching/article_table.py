@@ -3,7 +3,8 @@
 import re
 
 from minitransformer import PROJECT
-from minitransformer.teaching.article_claims import CLAIMS, KINDS, LANGUAGES, LINES, VERDICTS
+from minitransformer.teaching.article_claims import (
+    CLAIMS, KINDS, LANGUAGES, LINES, PROMISES, VERDICTS)
 from minitransformer.teaching.article_evidence import measured
 
 TITLES = (("Place", "What it says", "Is it so?", "Measured here", "Lesson"),
@@ -56,7 +57,8 @@ def _table(claims, language):
 def _row(claim, i):
     numbers = measured()
     kind = "" if claim.kind == "code" else f"*{KINDS[claim.kind][i]}*{('. ', '。')[i]}"
-    verdict = f"**{VERDICTS[claim.verdict][i]}**{('. ', '。')[i]}"
+    names = PROMISES if claim.kind == "promise" else VERDICTS
+    verdict = f"**{names[claim.verdict][i]}**{('. ', '。')[i]}"
     return [_place(claim, i), kind + claim.says[i], verdict + claim.truth[i],
             claim.measured[i].format(**numbers), links(claim.lessons)]
 

@@ -13,7 +13,7 @@ from minitransformer.teaching.article_claims import (
     principle,
     remedies,
 )
-from minitransformer.teaching.article_claims.claim import KINDS, VERDICTS, Claim
+from minitransformer.teaching.article_claims.claim import KINDS, PROMISES, VERDICTS, Claim
 
 LANGUAGES = ("en", "zh")
 CLAIMS = (*opening.CLAIMS, *principle.CLAIMS, *listing_one.CLAIMS, *listing_two.CLAIMS,

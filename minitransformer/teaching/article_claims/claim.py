@@ -20,6 +20,8 @@ VERDICTS = {
     "silent": ("runs, and is wrong", "能运行，但是错的"),
     "stops": ("stops", "报错停下"),
 }
+PROMISES = {"right": ("kept", "兑现了"), "partly": ("kept in part", "部分兑现"),
+            "wrong": ("not kept", "没有兑现")}  # what the verdicts are called there
 
 
 class Claim(NamedTuple):

@@ -31,7 +31,7 @@ CLAIMS = (
            "is hard to interpret.",
            "它有短处：显存吃紧、复杂度高、不容易解释。"),
           ("All three are real, and none is given a size. Memory: 4 B H T² bytes of weights for "
-           "each attention. Complexity: T² beside everything else only for long texts. Hard to "
+           "each attention. Complexity: T² outweighs the rest only in long texts. Hard to "
            "interpret: yes, but every number inside can be read and changed.",
            "三条都属实，但都没有给出大小。显存：每个注意力的权重占 4BHT² 字节。复杂度："
            "只有文本很长时，"

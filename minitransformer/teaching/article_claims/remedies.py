@@ -10,8 +10,10 @@ CLAIMS = (
            "does not follow: beside layer norm it is ahead early and behind later. And it has a "
            "price: it ties a text to its neighbours in the batch, and would show a causal model "
            "the future.",
-           "残差加上归一化，对；只有残差，梯度会爆炸。但由此得不出非用批量归一化不可：与层归一化相比，"
-           "它先领先，后落后。它还有代价：一段文本会受同批其他文本影响，放进因果模型就泄露了未来。"),
+           "残差加上归一化，对；只有残差，梯度会爆炸。但由此得不出非用批量归一化不可："
+           "与层归一化相比，"
+           "它先领先，后落后。它还有代价：一段文本会受同批其他文本影响，"
+           "放进因果模型就泄露了未来。"),
           ("After 64 fresh blocks with skip paths the gradient is 10^{power_none} times as long "
            "without a norm, 10^{power_layer} with layer norm. A small translator's loss after 100 "
            "steps: layer {norm_layer}, batch {norm_batch}, none {norm_none}; after 300: "
@@ -52,18 +54,28 @@ CLAIMS = (
            "tiles, recomputing, fewer bytes for a weight.",
            "可以，而且梯度与单个进程的相同。但传输要花时间，内存只是分摊，并没有变少。"
            "单机另有办法：分块、重新计算、用更少的字节存权重。"),
-          ("On one machine: a step in {tiles_gib} GiB in place of {plain_gib}.",
-           "单机：一步训练从 {plain_gib} GiB 降到 {tiles_gib} GiB。")),
+          ("In {shared_models} cases (a part of the batch, of each matrix or of the text, three "
+           "kinds of models), two processes have one's gradients to {shared_error}. On one "
+           "machine, tiles and recomputing bring a step from {plain_gib} GiB to {tiles_gib}.",
+           "{shared_models} 种情形（分批次、分矩阵或分文本，三类模型），两个进程的梯度"
+           "与一个进程的相差不过 {shared_error}。单机上，分块与重新计算把一步训练"
+           "从 {plain_gib} GiB 降到 {tiles_gib} GiB。")),
     Claim("2.5.3", "1.1", "advice", "partly", ("23",),
           ("Signed code and checked inputs protect the model from attacks.",
            "给代码签名、校验输入数据，可以防止模型受到攻击。"),
           ("Both are worth having. A signature says who made a file and that nobody changed it, "
-           "not that it does no harm. The first protection is not named: that loading weights runs "
-           "no code. What a model says under skilful questions is another matter, and none of "
-           "these touches it.",
-           "两样都值得做。签名只说明文件出自谁手、没有被改过，并不说明它无害。最要紧的一条没有提："
-           "加载权重时不执行任何代码。至于有人用巧妙的提问诱导模型，那是另一回事，"
-           "这些办法都管不着。")),
+           "not that it does no harm. Left out is what is loaded most often, the weights: they "
+           "need a format that cannot run, sizes that are compared with the bytes that are there, "
+           "and a signature of their own. What a model says to skilful questions is another "
+           "matter, and none of these touches it.",
+           "两样都值得做。签名只说明文件出自谁手、没有被改过，并不说明它无害。"
+           "漏掉的是最常加载的东西："
+           "权重。权重要用不能执行代码的格式，文件头所说的大小要与实有的字节核对，本身也要签名。"
+           "至于有人用巧妙的提问诱导模型，那是另一回事，这些办法都管不着。"),
+          ("One bit of one weight is turned, and it becomes {bit_weight}: the model runs without "
+           "an error, with a loss of {bit_turned} in place of {bit_whole}. A signature finds it.",
+           "把一个权重翻转一位，它就变成 {bit_weight}：模型照常运行，没有报错，"
+           "损失由 {bit_whole} 变成 {bit_turned}。签名能发现它。")),
     Claim("7.1", "1.1", "claim", "partly", ("15", "18"),
           ("It is a strong language model and can be moved to other tasks, with adjustments.",
            "它是强大的语言模型，可以迁移到其他任务，但要作相应调整。"),
