@@ -112,22 +112,22 @@ def plot_larger(machine, title, *, config=LARGER, B=TOKENS["B"], T=TOKENS["T"],
     found = larger_costs(machine, config=config, B=B, T=T, processes=processes)
     ideal = [step_operations(config, B=B, T=T) / N / machine.rate for N in processes]
     line, = left.loglog(processes, ideal, "--", color=GREY, base=2)
-    label_line(line, "computing alone", offset=(6, -8))
+    label_line(line, "computing alone")
     for way, costs in found.items():
         numbers = [N for N, _ in costs]
         line, = left.loglog(numbers, [cost.total for _, cost in costs], "o-", color=colours[way])
         label_line(line, f"{way} parallel")
         line, = right.semilogx(numbers, [cost.sending / cost.total for _, cost in costs], "o-",
                                color=colours[way], base=2)
-        label_line(line, f"{way} parallel")
+        label_line(line, way, offset=(-46, 6) if way == "tensor" else (6, 0))
     left.set_ylabel("a step (s)")
     right.set_ylabel("share of the step that is sending")
-    right.set_ylim(0, 1)
+    right.set_ylim(0, 1.05)
     for ax in (left, right):
         ax.set_xlabel("processes, each on its own machine")
-        ax.set_xticks(processes, [f"{N:,}" for N in processes])
+        ax.set_xticks(processes[::-2], [f"{N:,}" for N in processes[::-2]])
         ax.minorticks_off()
-        ax.margins(x=0.2)
+        ax.margins(x=0.2, y=0.1)
     fig.suptitle(title, x=0.01, ha="left", fontweight="bold")
     fig.supxlabel("a line ends where the heads or the sequences cannot be shared further",
                   color=GREY, fontsize=9)

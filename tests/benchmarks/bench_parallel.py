@@ -30,8 +30,8 @@ from rounds import THREAD_VARIABLES, quartiles
 
 PROCESSES = (2, 4)
 CONFIG = {"vocab_size": 1024, "d_model": 128, "n_heads": 4, "n_layers": 4, "d_ff": 512,
-          "max_seq_len": 128}
-TOKENS = {"B": 8, "T": 128}
+          "max_seq_len": 512}
+TOKENS = {"B": 4, "T": 512}
 SUMS = [4 * 4 ** i for i in range(12)]  # bytes
 SEED = 0
 
