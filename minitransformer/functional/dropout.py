@@ -44,4 +44,4 @@ def dropout_rng(key, site):
     key is (seed, step, layer). Made anew from these numbers, or by the seed, where it is used, so
     that a resumed run, a recomputed block and another machine all draw the same mask.
     """
-    return key and getattr(key[0], "rng", np.random.default_rng)([*key, site])
+    return None if key is None else getattr(key[0], "rng", np.random.default_rng)([*key, site])
