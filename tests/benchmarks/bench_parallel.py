@@ -230,7 +230,9 @@ def main(argv=None):
         print("Several processes need MPI: python -m pip install mpi4py mpich")
         return 0
     results = measure_all(arguments.rounds)
-    text = json.dumps(results).replace('{"way"', '\n{"way"').replace('"sums"', '\n"sums"')
+    text = json.dumps(results)
+    for name in ('{"processes"', '"sums"', '"alone"', '"steps"'):
+        text = text.replace(name, f"\n{name}")
     if arguments.out:
         arguments.out.write_text(text + "\n", encoding="utf-8", newline="\n")
     print(text if arguments.json else "\n".join(report(results)))
