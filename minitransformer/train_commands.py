@@ -1,7 +1,9 @@
 """The commands `train TASK`: each task with its own options and those that all tasks share."""
 
+import os
 from pathlib import Path
 
+STARTED = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE")  # where mpiexec says how many processes there are
 RUNS = Path("runs")  # where `train TASK` leaves its run, in a folder with the task's name
 
 
@@ -78,8 +80,12 @@ def _run(train, arguments, **own):
         from minitransformer.parallel.command import train_in_parallel
 
         train_in_parallel(train, arguments.out, arguments.parallel, **settings)
-    else:
-        train(arguments.out, **settings)
+        return 0
+    started = max(int(os.environ.get(name, 1)) for name in STARTED)
+    if started > 1:
+        raise ValueError(f"{started} processes were started, and each would train all of the model "
+                         f"into {arguments.out}: say with --parallel what they share")
+    train(arguments.out, **settings)
     return 0
 
 

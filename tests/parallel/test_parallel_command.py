@@ -89,13 +89,19 @@ def test_a_language_model_goes_on_with_its_settings(tmp_path, way):
 
 
 def test_an_error_at_the_door_is_told_and_ends_all(tmp_path):
+    job = run(2, *COMMAND, "translator", "--parallel", "data", "--steps", 0, "--out", tmp_path,
+              seconds=60)
+    assert job.returncode != 0
+    assert "process 0 of 2: ValueError: steps is 0, expected at least 1" in job.stderr
     for options, words in [
-            (("data", "--steps", 0), "steps is 0, expected at least 1"),
             (("tensor", "--watch"), "watch looks at one process"),
             (("sequence", "--threads", 2, "--accumulate", 2), "threads is 2, but processes")]:
         job = run(2, *COMMAND, "translator", "--parallel", *options, "--out", tmp_path, seconds=60)
-        assert job.returncode != 0
-        assert f"process 0 of 2: ValueError: {words}" in job.stderr, job.stderr
+        assert job.returncode != 0  # whichever is first to make its data tells it
+        assert f"of 2: ValueError: {words}" in job.stderr, job.stderr
+    job = run(2, *COMMAND, "translator", "--out", tmp_path, seconds=60)
+    assert job.returncode != 0 and not list(tmp_path.iterdir())
+    assert "2 processes were started" in job.stderr and "say with --parallel" in job.stderr
     job = run(3, *COMMAND, "translator", "--parallel", "tensor", "--out", tmp_path, seconds=60)
     assert job.returncode != 0
     assert "n_heads is 4, which 3 processes cannot share evenly" in job.stderr, job.stderr
