@@ -62,7 +62,8 @@ CLAIMS = in_section("2.2.4", (
          ("Rows of 512 numbers, where the loss needs one score for each word of the vocabulary: "
           "the last linear layer is missing.",
           "那是每行 512 个数；损失需要的是词表中每个词的分数：少了最后的线性层。"),
-         ("`{error_view}`", "`{error_view}`")),
+         ("Line 56 of the second program then stops: `{error_view}`",
+          "第二段程序的第 56 行因此停下：`{error_view}`")),
     line("20-23", "works", ("07",),
          ("A module for positions, with dropout.", "位置编码模块，带 dropout。"),
          ("Right. Here dropout on the sum is part of `token_embedding`.",
@@ -101,9 +102,11 @@ CLAIMS = in_section("2.2.4", (
           "对：正弦表不参与学习。这里用到时才计算。")),
     line("32-33", "stops", ("03",),
          ("Adds as many rows as the first size of x says.", "按 x 的第一个尺寸取行，加到 x 上。"),
-         ("With x as (B, T, D) that counts sentences. With the table of line 29 it stops for every "
-          "length but 1 and 512; at length 1 it runs, and the result has an axis more.",
-          "若 x 是 (B, T, D)，数的就是句子。配上第 29 行的表，除了长度 1 和 512 都会停下；"
+         ("With x as (B, T, D) that counts sentences; as (T, B, D), PyTorch's default, it would be "
+          "the length. But with the table of line 29 it stops for every length but 1 and 512; at "
+          "length 1 it runs, and the result has an axis more.",
+          "若 x 是 (B, T, D)，数的就是句子；若按 PyTorch 的习惯是 (T, B, D)，数的才是词元。"
+          "可是配上第 29 行的表，除了长度 1 和 512 都会停下；"
           "长度为 1 时能跑，结果却多出一根轴。"),
          ("`{error_add}`. Six sentences of one token: `{error_grows}`.",
           "`{error_add}`。六个只有一个词元的句子：`{error_grows}`。")),

@@ -74,15 +74,15 @@ CLAIMS = in_section("2.4", (
          ("Adam with a rate of 0.001.", "Adam，学习率 0.001。"),
          ("A good choice, but nobody will call its `step`. And this size needs a warm-up.",
           "选得好，只是没有人调用它的 `step`。这么大的模型还需要预热。")),
-    line("40-46", "stops", ("02", "03"),
+    line("40-46", "silent", ("02", "03"),
          ("Six training pairs of marks such as PAD and START.",
           "六对训练数据，都是 PAD、START 之类的标记。"),
          ("Strings, where a tensor holds numbers: ids come first. And the pairs contradict each "
           "other, so no model can have a loss below 4/5 log 2.",
           "是字符串，而张量里只能放数：要先变成编号。而且各对互相矛盾，"
           "任何模型的损失都低不过 4/5 log 2。"),
-         ("`{error_list}`. The lowest possible loss: {least_loss}.",
-          "`{error_list}`。损失的下限：{least_loss}。")),
+         ("Line 48 then stops: `{error_list}`. The lowest possible loss: {least_loss}.",
+          "第 48 行因此停下：`{error_list}`。损失的下限：{least_loss}。")),
     line("48", "stops", ("10",),
          ("A data set as a loader, in batches of 16.", "把数据集当作加载器，每批 16 个。"),
          ("A `TensorDataset` takes tensors and knows no batches; a `DataLoader` around it makes "

@@ -11,8 +11,8 @@ CLAIMS = (
           ("One formula follows, and it is half of one. The code is not explained: after each "
            "listing stands one sentence.",
            "随后只有一个公式，而且只有一半；代码没有解释，每段程序后面只有一句话。"),
-          ("We found {stops} places at which PyTorch {torch} stops.",
-           "我们找到 {stops} 处会让 PyTorch {torch} 停下的地方。")),
+          ("{stops} of its mistakes, shown below, stop PyTorch {torch}.",
+           "其中 {stops} 处错误会让 PyTorch {torch} 停下，下文逐一演示。")),
     Claim("2.2.1", "1.1", "claim", "right", ("04", "05"),
           ("Self-attention is the core: it captures relations between elements, and with them "
            "weights the information of the sequence.",

@@ -16,11 +16,11 @@ CLAIMS = (
            "放进因果模型就泄露了未来。"),
           ("After 64 fresh blocks with skip paths the gradient is 10^{power_none} times as long "
            "without a norm, 10^{power_layer} with layer norm. A small translator's loss after 100 "
-           "steps: layer {norm_layer}, batch {norm_batch}, none {norm_none}; after 300: "
-           "{late_layer}, {late_batch}, {late_none}. With eight blocks a side, after 100: layer "
+           "steps, each at its best rate: layer {norm_layer}, batch {norm_batch}, none "
+           "{norm_none}; after 300: {late_layer}, {late_batch}, {late_none}. With eight blocks a side, after 100: layer "
            "{deep_layer}, batch {deep_batch}, none: {deep_lost} of {deep_runs} runs overflowed.",
            "64 个未经训练、带捷径的块之后，梯度变长的倍数：没有归一化 10^{power_none}，"
-           "层归一化 10^{power_layer}。小翻译器训练 100 步的损失："
+           "层归一化 10^{power_layer}。小翻译器训练 100 步的损失（各取最好的学习率）："
            "层 {norm_layer}、批量 {norm_batch}、无 {norm_none}；"
            "300 步：{late_layer}、{late_batch}、{late_none}。每侧八块、100 步："
            "层 {deep_layer}、批量 {deep_batch}；没有归一化时，{deep_runs} 次训练"
@@ -55,8 +55,9 @@ CLAIMS = (
            "可以，而且梯度与单个进程的相同。但传输要花时间，内存只是分摊，并没有变少。"
            "单机另有办法：分块、重新计算、用更少的字节存权重。"),
           ("In {shared_models} cases (a part of the batch, of each matrix or of the text, three "
-           "kinds of models), two processes have one's gradients to {shared_error}. On one "
-           "machine, tiles and recomputing bring a step from {plain_gib} GiB to {tiles_gib}.",
+           "kinds of models), the gradients of two processes equal those of one to {shared_error}. "
+           "On one machine, tiles and recomputing bring a step from {plain_gib} to {tiles_gib} "
+           "GiB.",
            "{shared_models} 种情形（分批次、分矩阵或分文本，三类模型），两个进程的梯度"
            "与一个进程的相差不过 {shared_error}。单机上，分块与重新计算把一步训练"
            "从 {plain_gib} GiB 降到 {tiles_gib} GiB。")),

@@ -102,8 +102,9 @@ def _document(path, html):
     for paragraph in body.select(".text > p"):
         text = paragraph.get_text()
         document.opening = document.opening or _without_links(paragraph)
-        if text.startswith("Time:") and not document.minutes:
-            document.minutes = re.split(r"\.\s|\.?\n|\.$", text.partition(":")[2].strip())[0]
+        if text.startswith(("Time:", "时间：")) and not document.minutes:
+            time = re.split("[:：]", text, maxsplit=1)[1].strip()
+            document.minutes = re.split(r"\.\s|\.?\n|\.$|。", time)[0]
         for tag in TAG.findall(text):
             name = tag.replace(r"\_", "_")
             document.tags[name] = paragraph["id"] = f"result.{name}"
