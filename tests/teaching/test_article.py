@@ -80,8 +80,9 @@ def test_a_row_says_the_same_in_both_languages_and_names_lessons_that_exist(clai
 @each_claim
 def test_no_measured_number_is_typed_in(claim):
     """Digits stand in the templates only as sizes and settings, which nobody measured."""
-    settings = {"1", "2", "4", "5", "13", "14", "16", "20", "32", "34", "38", "48", "56", "60", "64",
-                "100", "128", "300", "1024", "5120", "04", "10"}  # "10" of 10^n; lessons 04, 13 and 14
+    settings = {"1", "2", "4", "5", "13", "14", "16", "20", "32", "34", "38", "48", "56", "60",
+                "64", "100", "128", "300", "1024", "5120",
+                "04", "10"}  # of 10^n; lessons 04, 13 and 14
     for text in claim.measured:
         typed = re.findall(r"\d+", re.sub(r"\{\w+\}", "", text).replace(",", ""))
         assert set(typed) <= settings, text

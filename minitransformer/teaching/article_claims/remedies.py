@@ -17,8 +17,9 @@ CLAIMS = (
           ("After 64 fresh blocks with skip paths the gradient is 10^{power_none} times as long "
            "without a norm, 10^{power_layer} with layer norm. A small translator's loss after 100 "
            "steps, each at its best rate: layer {norm_layer}, batch {norm_batch}, none "
-           "{norm_none}; after 300: {late_layer}, {late_batch}, {late_none}. With eight blocks a side, after 100: layer "
-           "{deep_layer}, batch {deep_batch}, none: {deep_lost} of {deep_runs} runs overflowed.",
+           "{norm_none}; after 300: {late_layer}, {late_batch}, {late_none}. With eight "
+           "blocks a side, after 100: layer {deep_layer}, batch {deep_batch}, none: "
+           "{deep_lost} of {deep_runs} runs overflowed.",
            "64 个未经训练、带捷径的块之后，梯度变长的倍数：没有归一化 10^{power_none}，"
            "层归一化 10^{power_layer}。小翻译器训练 100 步的损失（各取最好的学习率）："
            "层 {norm_layer}、批量 {norm_batch}、无 {norm_none}；"
