@@ -32,8 +32,8 @@ from minitransformer.teaching.operation_count import attention_share, step_opera
 from minitransformer.teaching.thread_processes import together
 
 RESULTS = PROJECT / "lessons" / "results"
-FILES = ("article_code", "induction", "ladder", "language_model", "memory", "norms", "positions",
-         "price", "reading", "recall", "recipe", "tasks", "transfer", "translator")
+FILES = ("article_code", "induction", "ladder", "language_model", "memory", "norms", "parallel",
+         "positions", "price", "reading", "recall", "recipe", "tasks", "transfer", "translator")
 GIB = 2 ** 30
 
 
@@ -48,7 +48,7 @@ def measured():
     """{name: the number as text} of everything that a claim may name."""
     read = read_results()
     return {**_errors(read["article_code"]), **_models(read), **_sizes(read["memory"]),
-            **_remedies(read), **_inside(read), **_computed(), **_shared()}
+            **_remedies(read), **_inside(read), **_computed(), **_shared(read["parallel"])}
 
 
 def _errors(code):
@@ -177,8 +177,11 @@ def _computed():
             "least_loss": f"{0.8 * np.log(2):.4f}"}
 
 
-def _shared():
+def _shared(parallel):
     """Lesson 23: two processes beside one, and a file in which one bit is turned."""
+    job = next(job for job in parallel["jobs"] if job["processes"] == 2)
+    faster = {f"faster_{way}": f"{job['alone'][1] / step['seconds'][1]:.1f}"  # of the medians
+              for way, step in job["steps"].items()}
     model, batch = DecoderOnly(process_proof.CONFIG, seed=0), process_proof.uneven_batch(0)
     whole = model.loss(batch)
     weight = model.params["blocks"][0]["feed_forward"]["up"]["w"]
@@ -188,7 +191,7 @@ def _shared():
     errors = together(2, process_proof.proofs)[0].values()
     return {"shared_error": f"{max(errors):.0e}", "shared_models": str(len(errors)),
             "bit_weight": f"{weight[3, 5]:.0e}", "bit_whole": f"{whole:.2f}",
-            "bit_turned": f"{turned:.2f}"}
+            "bit_turned": f"{turned:.2f}", **faster}
 
 
 def _mix(x):
