@@ -51,11 +51,11 @@ def sublayer_forward(params, x, memory=None, *, name, pair, site, config, dropou
 def sublayer_backward(dout, cache):
     """dout (B, T, D) -> dparams, the block's of this sublayer, dx (B, T, D), dmemory or None."""
     dafter, dx_skip, dbranch = add_and_norm_backward(dout, cache.after)           # (B, T, D) each
-    dparams, dinside, *dmemory = cache.pair.backward(dbranch, cache.branch)       # (B, T, D)
+    down, dinside, *dmemory = cache.pair.backward(dbranch, cache.branch)          # (B, T, D)
     dbefore, dx_branch = cache.norm.backward(dinside, cache.before)               # (B, T, D)
     dx = dx_skip + dx_branch                                                      # (B, T, D)
-    return {"before_" + cache.name: dbefore, cache.name: dparams, "after_" + cache.name: dafter
-            }, dx, (dmemory[0] if dmemory else None)
+    dparams = {"before_" + cache.name: dbefore, cache.name: down, "after_" + cache.name: dafter}
+    return dparams, dx, dmemory[0] if dmemory else None
 
 
 def split_encoder_block_forward(params, x, *, config, comm, mask=None, causal=False,

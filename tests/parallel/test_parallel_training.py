@@ -72,7 +72,8 @@ def test_other_settings_are_refused_and_end_all_processes(unbroken):
 @ways
 @pytest.mark.parametrize("end, words", [
     ("--die-at", "signal 9"),
-    ("--break-at", "process 1 of 2: OSError: the disk is gone")])
+    pytest.param("--break-at", "process 1 of 2: OSError: the disk is gone",
+                 marks=pytest.mark.slow)])
 def test_a_process_that_dies_ends_the_job_and_the_checkpoint_is_whole(unbroken, tmp_path, way, end,
                                                                       words):
     job = run(2, TRAINING, way, tmp_path, 4, 6, end, 3, seconds=60)
