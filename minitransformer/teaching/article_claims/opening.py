@@ -21,10 +21,10 @@ CLAIMS = (
           ("Only self-attention carries anything over a distance. Tables of word vectors and "
            "residuals are older than the Transformer, and neither looks at another token.",
            "只有自注意力能跨越距离。词向量表和残差都比 Transformer 更早出现，而且都不看别的词元。"),
-          ("A key seen {far} tokens back is recalled by attention in {recall_attention} of the "
+          ("A name seen {far} tokens back is recalled by attention in {recall_attention} of the "
            "cases, by a window of four tokens with as many parameters in {recall_window}: the "
            "level of a guess.",
-           "回忆 {far} 个词元之前出现过的键：注意力的准确率为 {recall_attention}，"
+           "回忆 {far} 个词元之前出现过的名字：注意力的准确率为 {recall_attention}，"
            "参数同样多、只看四个词元的窗口模型为 {recall_window}，等于乱猜。")),
     Claim("1", "1.3", "claim", "partly", ("19", "20", "21", "22"),
           ("It has weak points: the memory of the graphics card, a high complexity, and that it "
@@ -65,9 +65,9 @@ CLAIMS = (
     Claim("2.1", "1.1", "definition", "partly", ("03", "15"),
           ("A deep network that rests on self-attention, mainly for sequences.",
            "一种以自注意力为基础的深层网络，主要用来处理序列。"),
-          ("Right, but attention by itself sees a set, not a sequence. The order has to be added, "
+          ("But attention by itself sees a set, not a sequence. The order has to be added, "
            "by positions. And a picture cut into patches is a sequence too.",
-           "对，不过注意力本身看到的是集合，不是序列；次序要靠位置编码另外加进去。"
+           "只是注意力本身看到的是集合，不是序列；次序要靠位置编码另外加进去。"
            "把图切成小块，也就成了序列。"),
           ("Of handwritten digits as 16 patches, {digits_placed} are read with positions and "
            "{digits_unplaced} without (validation).",

@@ -17,9 +17,9 @@ CLAIMS = (
           ("Self-attention is the core: it captures relations between elements, and with them "
            "weights the information of the sequence.",
            "自注意力是核心：它捕捉元素之间的关系，并据此给序列中的信息加权。"),
-          ("Yes. It is the only part in which tokens hear each other. Alone it does not get far: "
+          ("It is the only part in which tokens hear each other. Alone it does not get far: "
            "a layer for each token has to work on what was heard.",
-           "对。只有在这里词元才互相“听见”。但光有它走不远：听到的东西，还要由逐词元的层来加工。"),
+           "只有在这里词元才互相“听见”。但光有它走不远：听到的东西，还要由逐词元的层来加工。"),
           ("Bits per character: {bits_unigram} with no context, {bits_head} with one head alone, "
            "{bits_blocks} with two whole blocks.",
            "每字符比特数：不看上下文 {bits_unigram}，只有一个注意力头 {bits_head}，"
@@ -43,7 +43,7 @@ CLAIMS = (
           ("Self-attention has two steps: compute the weights, and compute the weighted "
            "representation.",
            "自注意力有两步：计算权重，再计算加权后的表示。"),
-          ("Right as a summary. In the first step hide the scale, the mask and the softmax; around "
+          ("A fair summary. In the first step hide the scale, the mask and the softmax; around "
            "both stand four projections, and the heads.",
            "作为概括没有错。但第一步里还藏着缩放、掩码和 softmax；两步之外还有四个投影和多个头。")),
     Claim("2.2.3", "1.1", "definition", "wrong", ("04",),

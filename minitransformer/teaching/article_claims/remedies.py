@@ -42,8 +42,8 @@ CLAIMS = (
     Claim("2.5.2", "1.1", "claim", "right", ("22",),
           ("Computing a Transformer takes many matrix products.",
            "Transformer 的计算要用到大量矩阵运算。"),
-          ("Yes: about 6 operations for each weight and token of a training step, and T² more.",
-           "对：训练一步，每个权重、每个词元约 6 次运算，另加 T² 项。"),
+          ("About 6 operations for each weight and token of a training step, and T² more.",
+           "训练一步，每个权重、每个词元约 6 次运算，另加 T² 项。"),
           ("One step at the article's size, one pair of texts: {operations} million million "
            "operations.",
            "按文章的规模、一对文本训练一步：{operations} 万亿次运算。")),
@@ -83,10 +83,10 @@ CLAIMS = (
     Claim("7.1", "1.1", "claim", "partly", ("15", "18"),
           ("It is a strong language model and can be moved to other tasks, with adjustments.",
            "它是很强的语言模型，也能用到别的任务上，只是要作调整。"),
-          ("Right, in two senses that should be kept apart. The blocks move unchanged, with "
+          ("True in two senses that should be kept apart. The blocks move unchanged, with "
            "another way in and out. The learned numbers move too, and save examples. A language "
            "model is what one makes of it, not what it is.",
-           "对，但有两层意思，应当分开。一是结构：块一字不改，只换输入端和输出端。二是学到的参数："
+           "这话有两层意思，应当分开。一是结构：块一字不改，只换输入端和输出端。二是学到的参数："
            "也能搬过去，省的是样本。“语言模型”是一种用法，不是它的本质。"),
           ("Speakers {voices}, digits {digits}, with the blocks untouched; questions with 128 "
            "labels {lora_128} in place of {small_128}.",
