@@ -224,8 +224,11 @@ def _expect_honest_header(path, name, file, size):
     if dtype.hasobject:
         return
     _expect_numbers(path, name, dtype)
+    if min(shape, default=0) < 0:
+        raise CheckpointError(f"{path}: {name!r} has the shape {shape} in its header, with a size "
+                              f"below 0: it is damaged or made to mislead, and refused")
     asked, there = math.prod(shape) * dtype.itemsize, size - file.tell()
-    if min(shape, default=0) < 0 or asked > there:
+    if asked > there:
         raise CheckpointError(f"{path}: {name!r} has the shape {shape} in its header, which takes "
                               f"{asked:,} bytes, but {there:,} are there: it is damaged or made to "
                               f"mislead, and refused")

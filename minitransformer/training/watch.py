@@ -79,8 +79,9 @@ class Watch:
         call = self.calls[-1]
         pair, _, half = call.name.rpartition("_")
         count = sum(int((~np.isfinite(array)).sum()) for array in bad)
-        inputs = [self._describe(name, array) for key, value in call.inputs.items()
-                  if key != "params" for name, array in arrays_in(value, key)]
+        inputs = [self._describe(name, array, masked=call.name == "softmax_forward")
+                  for key, value in call.inputs.items() if key != "params"
+                  for name, array in arrays_in(value, key)]
         came_in = [text for text in inputs if "not finite" in text]
         verdict = ("all that went in was finite" if not came_in else
                    "NaN or infinity was in what went in already: it is a parameter's or the "
@@ -101,15 +102,27 @@ class Watch:
                 return ".".join(paths[0][:depth])
         return "no layer of the model"
 
-    def _describe(self, name, array):
-        """ "w (4, 8), which is params.output.w, finite, up to 3e+20"."""
+    def _describe(self, name, array, masked):
+        """ "w (4, 8), which is params.output.w, finite, up to 3e+20". masked: -inf may be a mask's.
+        """
         known = f", which is {self.names[id(array)]}" if id(array) in self.names else ""
         if not array.size:
             return f"{name} {array.shape}{known}"
-        finite = np.isfinite(array)
-        state = (f"finite, up to {np.abs(array).max():.3g}" if finite.all() else
-                 f"not finite in {int((~finite).sum())} of {array.size} places")
+        struck = struck_out(array) if masked else np.zeros(array.shape, bool)
+        beside = f" beside {int(struck.sum())} of -inf, as a mask makes them" * bool(struck.any())
+        finite = np.isfinite(array) | struck
+        state = (f"finite{beside}, up to {np.abs(array[~struck]).max():.3g}" if finite.all() else
+                 f"not finite in {int((~finite).sum())} of {array.size} places{beside}")
         return f"{name} {array.shape}{known}, {state}"
+
+
+def struck_out(scores):
+    """(..., N) -> (..., N): where softmax takes -inf for a mask's and gives the probability 0.
+
+    A row of -inf alone has no probabilities, so its -inf are at fault.
+    """
+    struck = scores == -np.inf                                  # (..., N)
+    return struck & ~struck.all(axis=-1, keepdims=True)         # (..., N)
 
 
 def arrays_in(value, name=""):

@@ -127,6 +127,8 @@ def test_a_header_that_claims_more_than_there_is(tmp_path, shape, version):
     message, peak = peak_of(load_arrays, path)
     assert str(path) in message and peak < 2**20
     assert "has the shape" in message or shape == (0, 10**30)  # which takes no byte
+    assert ("size below 0" in message) == (min(shape) < 0)
+    assert ("but 16 are there" in message) == (min(shape) > 0)
 
 
 @pytest.mark.parametrize("content", [

@@ -1,13 +1,14 @@
 """--watch: the first number that is not finite is traced to its operation, by name."""
 
 import sys
+import types
 
 import numpy as np
 import pytest
 from small_run import make_pairs
 
 from minitransformer.data.batching import make_batch
-from minitransformer.functional import linear_backward
+from minitransformer.functional import attention_forward, linear_backward
 from minitransformer.models import EncoderDecoder
 from minitransformer.training import NonFiniteError
 from minitransformer.training.watch import find_first_bad
@@ -82,6 +83,34 @@ def test_what_arises_between_two_pairs(make_model):
     found = watched(model)
     assert "that of dropout, forward" in found and "in the caller's own lines" in found
     assert "called in token_embedding_forward (token_embedding.py, line" in found
+
+
+def test_what_a_mask_strikes_out_is_no_fault_of_softmax_input(make_model, monkeypatch):
+    """A fault in softmax itself: all scores that a query may see are finite."""
+    module = sys.modules["minitransformer.functional.softmax"]
+    broken = {**vars(np), "exp": lambda x: np.exp(x) + np.where(x == 0, np.nan, 0)}
+    monkeypatch.setattr(module, "np", types.SimpleNamespace(**broken))
+    model = make_model()
+    for blocks, mask in (("encoder", "padding"), ("decoder", "causality")):
+        found = watched(model) if blocks == "encoder" else find_first_bad(
+            lambda: attention_forward(*np.ones((3, 1, 1, 3, 2)), causal=True), {})
+        assert "that of softmax, forward, in " in found, mask
+        assert "all that went in was finite: x (" in found, mask
+        assert " of -inf, as a mask makes them, up to " in found, mask
+    assert "x (1, 1, 3, 3), finite beside 3 of -inf" in found
+
+
+def test_infinite_scores_are_told_from_masked_ones():
+    q = k = v = np.ones((1, 1, 3, 2))
+    q = q * np.array([1, 1, 1e300])[:, None]  # the last query's scores are infinite
+    found = find_first_bad(lambda: attention_forward(q, 1e300 * k, v, causal=True), {})
+    assert "in what went in already" in found and "own lines: x (1, 1, 3, 3), not" in found
+    assert found.endswith("not finite in 3 of 9 places beside 3 of -inf, as a mask makes them")
+
+    # A row of -inf alone gives NaN: the first query's one score, and what the mask struck out.
+    q = np.ones((1, 1, 3, 2)) * np.array([-1e300, 1, 1])[:, None]
+    found = find_first_bad(lambda: attention_forward(q, 1e300 * k, v, causal=True), {})
+    assert found.endswith("not finite in 3 of 9 places beside 1 of -inf, as a mask makes them")
 
 
 def test_an_error_on_the_way_does_not_hide_what_was_found():
