@@ -57,33 +57,39 @@ def median(quartiles):
 
 
 def plot_measured(results):
-    """A panel for each way: predicted bars of computing and sending, measured dots. A figure."""
+    """A panel for each way, in it a pair of bars for each job: one process alone, and the job's.
+
+    The bars are predicted, of computing and sending; the dots are measured. A figure.
+    """
     import matplotlib.pyplot as plt
 
     from minitransformer.teaching.style import BLUE, GREY, ORANGE
 
     jobs = results["jobs"]
     costs = [predictions(results, job) for job in jobs]
-    names = ["1", *(str(job["processes"]) for job in jobs)]
-    alone = 1000 * np.array(jobs[0]["alone"])                                   # (3,)
+    places = np.concatenate([[2.5 * i, 2.5 * i + 1] for i in range(len(jobs))])  # (2 jobs,)
+    names = [name for job in jobs for name in ("1", str(job["processes"]))]
     fig, axes = plt.subplots(1, len(jobs[0]["steps"]), figsize=(9, 3.6), sharey=True,
                              layout="constrained")
     for ax, way in zip(axes, jobs[0]["steps"]):
-        computing = [median(alone), *(1000 * cost[way].computing for cost in costs)]
-        sending = [0.0, *(1000 * cost[way].sending for cost in costs)]
-        low, middle, high = np.stack(                                           # (1 + jobs,) each
-            [alone, *(1000 * np.array(job["steps"][way]["seconds"]) for job in jobs)], axis=1)
-        ax.bar(names, computing, color=BLUE, width=0.55, label="predicted: computing")
-        ax.bar(names, sending, bottom=computing, color=ORANGE, width=0.55,
+        measured = [seconds for job in jobs
+                    for seconds in (job["alone"], job["steps"][way]["seconds"])]
+        low, middle, high = 1000 * np.array(measured).T                          # (2 jobs,) each
+        computing = [1000 * seconds for job, cost in zip(jobs, costs)
+                     for seconds in (median(job["alone"]), cost[way].computing)]
+        sending = [1000 * seconds for cost in costs for seconds in (0.0, cost[way].sending)]
+        ax.bar(places, computing, color=BLUE, width=0.7, label="predicted: computing")
+        ax.bar(places, sending, bottom=computing, color=ORANGE, width=0.7,
                label="predicted: sending")
-        ax.errorbar(names, middle, [middle - low, high - middle], fmt="o", color="black",
+        ax.errorbar(places, middle, [middle - low, high - middle], fmt="o", color="black",
                     capsize=4, label="measured, with quartiles")
+        ax.set_xticks(places, names)
         ax.set_title(f"{way} parallel")
         ax.set_xlabel("processes")
     axes[0].set_ylabel("a step (ms)")
     fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    fig.suptitle(f"the same tokens in every case, on {results['cores']} cores", color=GREY,
-                 fontsize=10)
+    fig.suptitle(f"the same tokens in every case, on {results['cores']} cores; each job beside its "
+                 f"process 0 while the others slept", color=GREY, fontsize=10)
     return fig
 
 

@@ -54,15 +54,17 @@ def test_the_plot_of_what_was_measured(results):
     with matplotlib.rc_context():
         fig = plot_measured(results)
     assert [ax.get_title() for ax in fig.axes] == [f"{way} parallel" for way in WAYS]
+    first, second = results["jobs"]
     for ax, way in zip(fig.axes, WAYS):
-        below, above = np.split(np.array([bar.get_height() for bar in ax.patches]), 2)  # (3,) each
-        dots = 1000 * np.array([results["jobs"][0]["alone"][1],
-                                *(job["steps"][way]["seconds"][1] for job in results["jobs"])])
+        assert [label.get_text() for label in ax.get_xticklabels()] == ["1", "2", "1", "4"]
+        below, above = np.split(np.array([bar.get_height() for bar in ax.patches]), 2)  # (4,) each
+        dots = 1000 * np.array([first["alone"][1], first["steps"][way]["seconds"][1],
+                                second["alone"][1], second["steps"][way]["seconds"][1]])
         assert np.allclose(below + above, dots, rtol=1e-9)  # the model is right here
-        assert above[0] == 0 < above[1] < above[2]
-        assert [bar.get_y() for bar in ax.patches[3:]] == below.tolist()
+        assert above[0] == above[2] == 0 < above[1] < above[3]
+        assert [bar.get_y() for bar in ax.patches[4:]] == below.tolist()
         assert np.allclose(ax.lines[0].get_ydata(), dots)
-        ends = np.array([line[:, 1] for line in ax.collections[0].get_segments()])  # (3, 2)
+        ends = np.array([line[:, 1] for line in ax.collections[0].get_segments()])  # (4, 2)
         assert np.allclose(ends, dots[:, None] * [0.9, 1.3])
     matplotlib.pyplot.close(fig)
 

@@ -151,7 +151,8 @@ EXHIBITS = (
         fault=backward_that_leaves_gradients,
         inputs=short_text,
         breaks="each process keeps what its own queries say of its own keys and values; what the "
-               "others found is lost. dq is right, and so are dk and dv of the last piece.",
+               "others found is lost. dq is right; in a causal model so are dk and dv of the last "
+               "piece.",
         caught_by=("the gradient check", "a check with dout = ones", "one process's gradients"),
         missed_by=("a look at the shapes", "a falling loss"),
     ),

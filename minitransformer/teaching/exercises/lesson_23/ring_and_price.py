@@ -43,6 +43,10 @@ ITEMS = (
             Mistake(ring_mistake(lambda j, n: j - n),
                     "The keys travel to the next process: at meeting 1, piece 0 is on process 1. "
                     "Here it was taken for the one before. (With two processes that is the same.)"),
+            Mistake(ring_mistake(lambda j, n: n - j),
+                    "Piece 0 is right. Piece 1 was taken from process 0 at meeting 1, but its keys "
+                    "are on process 2 then: process = piece + meeting, and you took meeting = "
+                    "process + piece. (With two processes that is the same.)"),
             Mistake(ring_mistake(lambda j, n: j, meetings=lambda N: range(1)),
                     "This is the share of the piece's own process alone. Each process has one."),
             Mistake(ring_mistake(lambda j, n: j + n, meetings=lambda N: range(1, N)),

@@ -14,11 +14,11 @@ def my_header_is_honest(shape, itemsize, there):
     return math.prod(shape) * itemsize == there
 
 
-def header_mistake(product=math.prod, *, signed=False, same=lambda claimed, there: claimed == there,
+def header_mistake(product=math.prod, *, least=0, same=lambda claimed, there: claimed == there,
                    count=lambda n, itemsize: n * itemsize):
-    """my_header_is_honest with another product, comparison or count. signed: sizes below 0 pass."""
+    """my_header_is_honest with another product, least size, comparison or count."""
     def honest(shape, itemsize, there):
-        if not signed and any(size < 0 for size in shape):
+        if any(size < least for size in shape):
             return False
         return bool(same(count(product(shape), itemsize), there))
     return honest
@@ -68,9 +68,12 @@ ITEMS = (
             Mistake(header_mistake(float_product),
                     "The product was rounded: above 2^53 a float cannot hold every whole number. "
                     "math.prod is exact."),
-            Mistake(header_mistake(signed=True),
+            Mistake(header_mistake(least=-math.inf),
                     "Two sizes below 0 have a product above 0. Refuse a shape with any size below "
                     "0."),
+            Mistake(header_mistake(least=1),
+                    "A size of 0 was refused. It is honest if 0 bytes follow: an array without "
+                    "rows."),
             Mistake(header_mistake(same=lambda claimed, there: claimed <= there),
                     "More bytes than the array takes were let through: what do they hold? Ask for "
                     "exactly as many."),
