@@ -32,26 +32,26 @@ LEFT, ENCODER, DECODER, RIGHT = 1.32, 4.0, 6.6, 9.27
 BOX_WIDTH = {LEFT: 2.36, ENCODER: 2.06, DECODER: 2.06, RIGHT: 2.36}
 PARTS = (
     Part(("pieces of text, ids", "词元与编号"), ("03", "12"), "2.4", ENCODER, 0.62),
-    Part(("batches, shift", "批次与错位"), ("08", "10"), "2.4", DECODER, 0.62),
+    Part(("batches, (shift)", "批次（与错位）"), ("08", "10"), "2.4", DECODER, 0.62),
     Part(("embedding", "嵌入"), ("03",), "2.2.4", ENCODER, 1.32),
     Part(("positions", "位置编码"), ("03", "14"), "2.2.4", DECODER, 1.32),
     Part(("self-attention", "自注意力"), ("04", "05"), "2.2", ENCODER, 2.32),
-    Part(("masked attention", "带掩码的自注意力"), ("04", "05"), "2.4", DECODER, 2.32),
+    Part(("masked attention", "带掩码的自注意力"), ("04", "05"), "2.2.4, 2.4", DECODER, 2.32),
     Part(("skip paths, norm", "残差与归一化"), ("06", "07"), "2.5.1", ENCODER, 2.97),
-    Part(("cross-attention", "交叉注意力"), ("08",), "2.4", DECODER, 2.97),
+    Part(("cross-attention", "交叉注意力"), ("08",), "2.2.4, 2.4", DECODER, 2.97),
     Part(("feed-forward", "前馈网络"), ("07",), "", ENCODER, 3.62),
-    Part(("skip, norm, forward", "残差、归一化、前馈"), ("07", "08"), "", DECODER, 3.62),
+    Part(("skip, norm, (forward)", "残差、归一化、（前馈）"), ("07", "08"), "2.5.1", DECODER, 3.62),
     Part(("softmax, loss", "softmax 与损失"), ("01", "02"), "2.4", DECODER, 4.62),
     Part(("gradients, proved", "经过证明的梯度"), ("00", "09"), "", DECODER, 5.27),
-    Part(("Adam, warm-up", "Adam 与预热"), ("10",), "2.4", DECODER, 5.92),
-    Part(("search, cache", "搜索与缓存"), ("11",), "2.4", ENCODER, 4.62),
-    Part(("a text", "文本"), ("12",), "1", ENCODER, 5.27),
+    Part(("Adam, (warm-up)", "Adam（与预热）"), ("10",), "2.4", DECODER, 5.92),
+    Part(("search, cache", "解码搜索与缓存"), ("11",), "", ENCODER, 4.62),
+    Part(("a text", "生成的文本"), ("12",), "1", ENCODER, 5.27),
     Part(("a translation", "译文"), ("10",), "", ENCODER, 5.92),
-    Part(("long distances", "长距离"), ("04", "14"), "2.3", LEFT, 5.6),
+    Part(("long distances", "长程依赖"), ("04", "14"), "1, 2.3", LEFT, 5.6),
     Part(("memory: tiles", "显存：分块"), ("21",), "2.3", LEFT, 4.8),
     Part(("cost: counted, cut", "复杂度：计数与压缩"), ("22",), "2.3", LEFT, 4.0),
-    Part(("look inside: read", "看进模型：读"), ("19",), "2.3", LEFT, 3.2),
-    Part(("look inside: act", "看进模型：动手"), ("20",), "2.3", LEFT, 2.4),
+    Part(("look inside: read", "深入模型内部：读"), ("19",), "2.3", LEFT, 3.2),
+    Part(("look inside: act", "深入模型内部：动手"), ("20",), "2.3", LEFT, 2.4),
     Part(("batch norm, others", "批量归一化等"), ("13",), "2.5.1", RIGHT, 5.6),
     Part(("pretrained weights", "预训练权重"), ("16", "17"), "2.5.1", RIGHT, 4.8),
     Part(("transfer, LoRA", "迁移与 LoRA"), ("18",), "2.5.1", RIGHT, 4.0),
@@ -60,7 +60,7 @@ PARTS = (
     Part(("signed, checked", "签名与校验"), ("23",), "2.5.3", RIGHT, 1.6),
 )
 TITLES = (("No.", "Part", "The article's section", "Lesson"),
-          ("编号", "部分", "文章的节", "课"))
+          ("编号", "部分", "文章的章节", "课"))
 
 
 def draw_article_system():
@@ -89,10 +89,13 @@ def draw_article_system():
     _arrow(ax, (ENCODER + 1.03, 3.68), (DECODER - 1.03, 3.03), FORWARD)  # the memory
     _arrow(ax, (DECODER - 1.03, 2.91), (ENCODER + 1.03, 3.56), BACKWARD)
     _arrow(ax, (DECODER - 1.03, 4.62), (ENCODER + 1.03, 4.62), FORWARD)
-    for x, colour in ((ENCODER, FORWARD), (DECODER, BACKWARD)):
-        for low in (4.62, 5.27):
-            _arrow(ax, (x, low + 0.21), (x, low + 0.44), colour)
-    for x, words, colour in ((LEFT, "What it calls challenges", VERMILLION),
+    for low in (4.62, 5.27):
+        _arrow(ax, (DECODER, low + 0.21), (DECODER, low + 0.44), BACKWARD)
+    _arrow(ax, (ENCODER, 4.83), (ENCODER, 5.06), FORWARD)
+    edge = ENCODER - 1.03                                # the translation: past the text's box
+    ax.plot([edge, edge - 0.2, edge - 0.2], [4.62, 4.62, 5.92], color=FORWARD, linewidth=1.3)
+    _arrow(ax, (edge - 0.2, 5.92), (edge, 5.92), FORWARD)
+    for x, words, colour in ((LEFT, "What it praises and fears", VERMILLION),
                              ((ENCODER + DECODER) / 2, "What it wants to build", BLUE),
                              (RIGHT, "What it advises", GREEN)):
         ax.text(x, 6.42, words, color=colour, fontsize=11.5, weight="bold", ha="center")
@@ -101,7 +104,7 @@ def draw_article_system():
     for x, words, colour in ((0.14, "values go forward", FORWARD),
                              (1.72, "gradients come back", BACKWARD)):
         ax.text(x, 0.2, words, color=colour, fontsize=9, weight="bold", va="center")
-    ax.text(WIDTH - 0.14, 0.2, "dashed blue edge: the article does not speak of it",
+    ax.text(WIDTH - 0.14, 0.2, "dashed blue edge, or in brackets: the article does not speak of it",
             color=GREY, fontsize=9, ha="right", va="center")
     return figure
 

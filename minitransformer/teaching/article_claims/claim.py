@@ -7,7 +7,6 @@ KINDS = {  # of a sentence: (in English, in Chinese)
     "claim": ("claim", "论断"),
     "advice": ("advice", "建议"),
     "promise": ("promise", "预告"),
-    "figure": ("figure of speech", "修辞"),
     "code": ("code", "代码"),
 }
 VERDICTS = {
@@ -17,11 +16,11 @@ VERDICTS = {
     "empty": ("nothing to test", "无从检验"),
     "works": ("works", "可用"),
     "unused": ("never used", "从未用到"),
-    "silent": ("runs, and is wrong", "能运行，但是错的"),
-    "stops": ("stops", "报错停下"),
+    "silent": ("runs, and is wrong", "能运行，但有错"),
+    "stops": ("stops", "报错中止"),
 }
-PROMISES = {"right": ("kept", "兑现了"), "partly": ("kept in part", "部分兑现"),
-            "wrong": ("not kept", "没有兑现")}  # what the verdicts are called there
+PROMISES = {"right": ("kept", "已兑现"), "partly": ("kept in part", "部分兑现"),
+            "wrong": ("not kept", "未兑现")}  # what the verdicts are called there
 
 
 class Claim(NamedTuple):
