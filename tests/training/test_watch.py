@@ -8,7 +8,7 @@ import pytest
 from small_run import make_pairs
 
 from minitransformer.data.batching import make_batch
-from minitransformer.functional import attention_forward, linear_backward
+from minitransformer.functional import attention_forward, linear_backward, linear_forward
 from minitransformer.models import EncoderDecoder
 from minitransformer.training import NonFiniteError
 from minitransformer.training.watch import find_first_bad
@@ -106,6 +106,11 @@ def test_infinite_scores_are_told_from_masked_ones():
     found = find_first_bad(lambda: attention_forward(q, 1e300 * k, v, causal=True), {})
     assert "in what went in already" in found and "own lines: x (1, 1, 3, 3), not" in found
     assert found.endswith("not finite in 3 of 9 places beside 3 of -inf, as a mask makes them")
+
+    # No mask has to do with what goes into another operation.
+    x = np.array([[-np.inf, 1.0]])
+    found = find_first_bad(lambda: linear_forward(x, np.ones((2, 2)), np.zeros(2)), {})
+    assert "in what went in already" in found and "x (1, 2), not finite in 1 of 2 places" in found
 
     # A row of -inf alone gives NaN: the first query's one score, and what the mask struck out.
     q = np.ones((1, 1, 3, 2)) * np.array([-1e300, 1, 1])[:, None]
