@@ -59,7 +59,8 @@ def _errors(code):
     said = {f"error_{name}": f"` {text} `" if "`" in text else text
             for name, text in code["attempts"].items()}
     return {"torch": code["versions"]["torch"].partition("+")[0],
-            "stops": str(sum(a.stops for a in ATTEMPTS.values())), **said}
+            **{name: str(sum(a.stops for a in ATTEMPTS.values() if a.listing == listing))
+               for name, listing in (("stops_first", "2.2.4"), ("stops_second", "2.4"))}, **said}
 
 
 def _percent(values):
@@ -83,6 +84,7 @@ def _models(read):
             "bits_head": bits["one head"], "bits_blocks": bits["blocks"],
             "bits_written": f"{written['numpy']['bits']['test']:.2f}",
             "bits_trigram": f"{written['yardsticks']['ngrams']['3'][1]:.2f}",
+            "bits_sixgram": f"{written['yardsticks']['ngrams']['6'][1]:.2f}",
             "bits_gzip": f"{written['yardsticks']['gzip_after'][1]:.2f}",
             "voices": f"{100 * np.mean(tasks['vowels']['test']):.1f}%",
             "digits": f"{100 * np.mean(tasks['digits']['test']):.1f}%",
@@ -100,10 +102,16 @@ def _sizes(memory):
     article = EncoderDecoderConfig(config["src_vocab_size"], config["tgt_vocab_size"])
     block = 4 * (D * D + D) + 2 * D * F + F + D + 4 * D          # an encoder block's numbers
     layers = {row["attention"]: row["peak"] for row in memory["layers"] if row["length"] == T}
+
+    def weights_bytes(length):
+        return 3 * config["n_layers"] * 4 * H * length * length  # three attentions a block, B = 1
+
     return {"parameters": f"{memory['parameters'] / 1e6:.1f}",
             "parameters_zh": f"{memory['parameters'] / 1e4:.0f}",   # counted in ten thousands
             "plain_gib": f"{memory['plain']['the peak'] / GIB:.1f}",
-            "weights_gib": f"{3 * config['n_layers'] * 4 * H * T * T / GIB:.1f}",
+            "weights_gib": f"{weights_bytes(T) / GIB:.1f}",
+            "short_mib": f"{weights_bytes(60) / 2 ** 20:.0f}",
+            "state_gib": f"{16 * memory['parameters'] / GIB:.1f}",   # with gradients and moments
             "tiles_gib": f"{memory['step']['peak'] / GIB:.1f}",
             "layer_plain": f"{layers['plain'] / 2 ** 20:,.0f}",
             "layer_tiles": f"{layers['blockwise'] / 2 ** 20:,.0f}",
@@ -125,6 +133,12 @@ def _remedies(read):
     right = {(way, n): [run["share"] for run in read["transfer"]["runs"]
                         if (run["way"], run["examples"]) == (way, n)]
              for way in ("head", "LoRA", "full", "scratch", "small") for n in (16, 128, 1024)}
+    spent = {way: np.mean([run["seconds"] for run in read["transfer"]["runs"]
+                           if (run["way"], run["examples"]) == (way, 128)])
+             for way in ("LoRA", "small")}
+    soon = {way: np.mean([run["curve"][point] for run in read["transfer"]["runs"]
+                          if (run["way"], run["examples"]) == (way, 1024)], axis=0)
+            for way, point in (("LoRA", 1), ("small", -1))}      # (seconds, share), after 10 s
     recipe = read["recipe"]
     whole = next(row["exact"] for row in recipe["sweeps"]["Adam"] if row["rate"] == 0.002)
     bits = [row for row in read["price"]["rows"] if (row["way"], row["setting"]) == ("bits", 8)]
@@ -140,6 +154,9 @@ def _remedies(read):
             "small_128": _percent(right["small", 128]),
             "full_1024": _percent(right["full", 1024]),
             "scratch_1024": _percent(right["scratch", 1024]),
+            "lora_spent": f"{spent['LoRA']:.1f}", "small_spent": f"{spent['small']:.1f}",
+            "lora_seconds": f"{soon['LoRA'][0]:.0f}", "lora_soon": _percent(soon["LoRA"][1]),
+            "small_seconds": f"{soon['small'][0]:.0f}", "small_soon": _percent(soon["small"][1]),
             "recipe_whole": _percent(whole),
             "recipe_cold": _percent(recipe["parts"]["no warm-up"]["exact"]),
             "recipe_post_cold": _percent(recipe["parts"]["post-norm, no warm-up"]["exact"]),
@@ -152,10 +169,19 @@ def _inside(read):
     seen = [run["ways"]["attention, all blocks"]["both"] for run in read["reading"]["marked"]]
     gone = [run["ways"]["deletion"]["both"] for run in read["reading"]["marked"]]
     runs = read["induction"]["runs"]
+    gone_head = sorted(_without_previous(run) for run in runs)
     return {"attention_least": _percent(min(seen)), "attention_most": _percent(max(seen)),
             "deletion_least": _percent(min(gone)), "induction_models": str(len(runs)),
+            "gone_least": f"{gone_head[0]:.1f}", "gone_next": f"{gone_head[1]:.1f}",
+            "gone_most": f"{gone_head[-1]:.1f}", "gone_models": str(len(runs) - 1),
             "induction_two": f"{np.mean([run['two_blocks'][-1]['second'] for run in runs]):.2f}",
             "induction_one": f"{np.mean([run['one_block'][-1]['second'] for run in runs]):.2f}"}
+
+
+def _without_previous(run):
+    """The loss on repeated text once the head that looks most at the token before is taken out."""
+    strongest = int(np.argmax(run["two_blocks"][-1]["previous"][0]))  # they stand in block 0
+    return next(row["second"] for row in run["take_away"]["alone"] if row["head"] == [0, strongest])
 
 
 def _computed():
@@ -174,7 +200,7 @@ def _computed():
             "heard_attention": str(heard(_mix)), "heard_of": "8",
             "power_none": f"{gradient_power('none'):.0f}",
             "power_layer": f"{gradient_power('layer'):.0f}",
-            "least_loss": f"{0.8 * np.log(2):.4f}"}
+            "least_loss": f"{0.8 * np.log(2):.4f}", "least_padded": f"{np.log(2):.4f}"}
 
 
 def _shared(parallel):

@@ -32,7 +32,7 @@ LEFT, ENCODER, DECODER, RIGHT = 1.32, 4.0, 6.6, 9.27
 BOX_WIDTH = {LEFT: 2.36, ENCODER: 2.06, DECODER: 2.06, RIGHT: 2.36}
 PARTS = (
     Part(("pieces of text, ids", "词元与编号"), ("03", "12"), "2.4", ENCODER, 0.62),
-    Part(("batches, (shift)", "批次（与错位）"), ("08", "10"), "2.4", DECODER, 0.62),
+    Part(("batches (shift)", "批次（与错位）"), ("08", "10"), "2.4", DECODER, 0.62),
     Part(("embedding", "嵌入"), ("03",), "2.2.4", ENCODER, 1.32),
     Part(("positions", "位置编码"), ("03", "14"), "2.2.4", DECODER, 1.32),
     Part(("self-attention", "自注意力"), ("04", "05"), "2.2", ENCODER, 2.32),
@@ -40,10 +40,10 @@ PARTS = (
     Part(("skip paths, norm", "残差与归一化"), ("06", "07"), "2.5.1", ENCODER, 2.97),
     Part(("cross-attention", "交叉注意力"), ("08",), "2.2.4, 2.4", DECODER, 2.97),
     Part(("feed-forward", "前馈网络"), ("07",), "", ENCODER, 3.62),
-    Part(("skip, norm, (forward)", "残差、归一化、（前馈）"), ("07", "08"), "2.5.1", DECODER, 3.62),
+    Part(("skip, norm (forward)", "残差、归一化、（前馈）"), ("07", "08"), "2.5.1", DECODER, 3.62),
     Part(("softmax, loss", "softmax 与损失"), ("01", "02"), "2.4", DECODER, 4.62),
     Part(("gradients, proved", "经过证明的梯度"), ("00", "09"), "", DECODER, 5.27),
-    Part(("Adam, (warm-up)", "Adam（与预热）"), ("10",), "2.4", DECODER, 5.92),
+    Part(("Adam (warm-up)", "Adam（与预热）"), ("10",), "2.4", DECODER, 5.92),
     Part(("search, cache", "解码搜索与缓存"), ("11",), "", ENCODER, 4.62),
     Part(("a text", "生成的文本"), ("12",), "1", ENCODER, 5.27),
     Part(("a translation", "译文"), ("10",), "", ENCODER, 5.92),

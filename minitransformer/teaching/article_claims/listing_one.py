@@ -104,10 +104,10 @@ CLAIMS = in_section("2.2.4", (
     line("32-33", "stops", ("03",),
          ("Adds as many rows as the first size of x says.",
           "按 x 第一维的大小取行，加到 x 上。"),
-         ("With x as (B, T, D) that counts sentences; as (T, B, D), PyTorch's default, it would be "
-          "the length. But with the table of line 29, (B, T, D) stops for every length but 1 and "
-          "512, (T, B, D) for every batch but of these sizes; where it runs, the result has an axis "
-          "more.",
+         ("With x as (B, T, D) that counts sentences; as (T, B, D), PyTorch's default, it would "
+          "be the length. But with the table of line 29, (B, T, D) stops for every length but 1 "
+          "and 512, (T, B, D) for every batch but of these sizes; where it runs, the result has "
+          "an axis more.",
           "若 x 是 (B, T, D)，第一维数的是句子；若按 PyTorch 的默认次序 (T, B, D)，"
           "数的才是词元。可是配上第 29 行的表，(B, T, D) 时除了长度 1 和 512 都会停下，"
           "(T, B, D) 时除了批大小 1 和 512 都会停下；能运行时，结果却多出一维。"),

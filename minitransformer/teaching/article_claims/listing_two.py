@@ -82,14 +82,15 @@ CLAIMS = in_section("2.4", (
          ("Six training pairs of marks such as PAD and START.",
           "六对训练数据，都是 PAD、START 之类的标记。"),
          ("Strings, where a tensor holds numbers: ids come first. And the pairs contradict each "
-          "other: no model that must guess can have a loss below 4/5 log 2, padding left out (below "
-          "log 2 as this program's loss counts).",
+          "other: no model that must guess can have a loss below 4/5 log 2, padding left out "
+          "(below log 2 as this program's loss counts).",
           "给的是字符串，而张量里只能放数：要先变成编号。而且各对数据互相矛盾，"
-          "只要真的要猜，任何模型的损失都不会低于 4/5 log 2（填充不计；照这段程序的算法，"
+          "只要模型真的得猜，损失就不会低于 4/5 log 2（填充不计；照这段程序的算法，"
           "填充也计入，则不低于 log 2）。"),
-         ("Line 48 then stops: `{error_list}`. The lowest possible loss: {least_loss}; with padding "
-          "{least_padded}.",
-          "第 48 行因此停下：`{error_list}`。损失的下限：{least_loss}；填充也计入时为 {least_padded}。")),
+         ("Line 48 then stops: `{error_list}`. The lowest possible loss: {least_loss}; with "
+          "padding {least_padded}.",
+          "第 48 行因此停下：`{error_list}`。损失的下限：{least_loss}；填充也计入时为 "
+          "{least_padded}。")),
     line("48", "stops", ("10",),
          ("A data set as a loader, in batches of 16.", "把数据集当作加载器，每批 16 个。"),
          ("A `TensorDataset` takes tensors and knows no batches; a `DataLoader` around it makes "

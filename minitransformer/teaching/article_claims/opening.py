@@ -11,8 +11,8 @@ CLAIMS = (
            "package, in the same blocks. How strong and how flexible, the rows below ask.",
            "用得确实很广：别人为文本和语音训练的三个模型，都能用本项目里同样的块运行。"
            "究竟多强、多灵活，下面各行再问。"),
-          ("The same blocks name the speaker of {voices} of the recordings of a test part, and sort "
-           "{lora_128} of another test part's questions into the right one of six kinds.",
+          ("The same blocks name the speaker of {voices} of the recordings of a test part, and "
+           "sort {lora_128} of another test part's questions into the right one of six kinds.",
            "用同样的块，在测试集上听出 {voices} 的录音是谁在说话；"
            "把问题分成六类，另一个测试集上分对 {lora_128}。")),
     Claim("1", "1.2", "claim", "partly", ("03", "04", "07"),
@@ -57,10 +57,11 @@ CLAIMS = (
           ("The text will show the challenges, and how to make a Transformer better and easier to "
            "interpret.",
            "本文要介绍这些挑战，并讨论怎样使模型性能更好、更容易解释。"),
-          ("The challenges are named, and 2.5 has advice on performance. For interpreting, no method "
-           "follows: the word returns in lists of weak points, and nowhere else. Lessons 19 and 20 have seven ways to read, and two to act.",
-           "挑战列举了，2.5 节也有关于性能的建议。但关于怎样解释，下文没有给出任何方法，“可解释性”只在列举缺点时再次出现。第 19、"
-           "20 课有七种“读”模型的方法和两种“动手”干预的方法。"),
+          ("The challenges are named, and 2.5 has advice on performance. For interpreting, no "
+           "method follows: the word returns in lists of weak points, and nowhere else. Lessons "
+           "19 and 20 have seven ways to read, and two to act.",
+           "挑战列举了，2.5 节也有关于性能的建议。但关于怎样解释，下文没有给出任何方法，“可解释性”"
+           "只在列举缺点时再次出现。第 19、20 课有七种“读”模型的方法和两种“动手”干预的方法。"),
           ("Attention alone named the two tokens that decide in {attention_least} to "
            "{attention_most} of the texts, depending on the seed; deleting tokens in at least "
            "{deletion_least}.",
@@ -92,9 +93,9 @@ CLAIMS = (
            "只有 {heard_residual} 个输出改变；"
            "经过注意力，{heard_attention} 个都变。")),
     Claim("2.1", "1.3", "definition", "wrong", ("05", "07", "08"),
-          ("It consists mainly of one self-attention module, which computes the attention of query, key "
-           "and value, and of three modules called encoder-decoder-self, which map the input to "
-           "different positions.",
+          ("It consists mainly of one self-attention module, which computes the attention of "
+           "query, key and value, and of three modules called encoder-decoder-self, which map the "
+           "input to different positions.",
            "它主要由一个自注意力模块和三个名为“encoder-decoder-self”的子模块组成：前者计算查询、键、"
            "值的注意力，"
            "后者把输入映射到不同的位置。"),

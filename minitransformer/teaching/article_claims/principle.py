@@ -11,8 +11,8 @@ CLAIMS = (
           ("One formula follows, and it is half of one. The code is not explained: after each "
            "listing stands one sentence.",
            "随后只有一个公式，而且只有一半；代码没有讲解，每段程序后面只有一句话。"),
-          ("{stops_first} of its mistakes, shown below, stop PyTorch {torch} (and {stops_second} of the "
-          "second program's).",
+          ("{stops_first} of its mistakes, shown below, stop PyTorch {torch} (and {stops_second} "
+           "of the second program's).",
            "代码里有 {stops_first} 处错误会让 PyTorch {torch} 报错中止，下文逐一演示"
            "（第二段程序里还有 {stops_second} 处）。")),
     Claim("2.2.1", "1.1", "claim", "right", ("04", "05"),
@@ -51,8 +51,8 @@ CLAIMS = (
     Claim("2.2.3", "1.1", "definition", "partly", ("04",),
           ("The formula: weights = softmax(q times x).",
            "公式：权重 = softmax(q 乘 x)。"),
-          ("A softmax of dot products is what an attention's weights are. But the scale is missing, "
-           "the mask, and the second step that the text has just announced: out = "
+          ("A softmax of dot products is what an attention's weights are. But the scale is "
+           "missing, the mask, and the second step that the text has just announced: out = "
            "softmax(q kᵀ / √K + mask) v. No formula says what is handed on.",
            "注意力的权重确实是点积的 softmax。但缺了缩放、掩码，"
            "也缺了上文刚说过的第二步：out = softmax(q kᵀ / √K + 掩码) v，"
@@ -89,7 +89,7 @@ CLAIMS = (
            "language model {bits_written}, and counted six-grams {bits_sixgram}: the simple rival "
            "wins. Other rivals: lessons 04, 13 and 14.",
            "在留出的文本上，每字符比特数：三元模型 {bits_trigram}，gzip {bits_gzip}，"
-           "本项目的语言模型 {bits_written}，而数出来的六元模型 {bits_sixgram}：简单的对照赢了。"
+           "本项目的语言模型 {bits_written}，而靠计数的六元模型 {bits_sixgram}：简单的对照反而赢了。"
            "其他对照见第 04、13、14 课。")),
     Claim("2.3", "1.1", "claim", "partly", ("04", "14"),
           ("It has succeeded in language and speech, mainly because it captures dependencies over "
@@ -111,9 +111,9 @@ CLAIMS = (
            "computed a second time. The results are the same.",
            "显存并非无法可想：分块（tile）计算的注意力从不保存 T² 个权重，"
            "各个块（block）也可以在反向传播时重新计算一遍，结果相同。"),
-          ("The same step was run in {tiles_gib} GiB, where all weights kept would take {plain_gib} "
-           "(counted); one attention layer in {layer_tiles} MiB in place of {layer_plain} (both "
-           "measured).",
+          ("The same step was run in {tiles_gib} GiB, where all weights kept would take "
+           "{plain_gib} (counted); one attention layer in {layer_tiles} MiB in place of "
+           "{layer_plain} (both measured).",
            "同样一步训练，若保存全部权重要 {plain_gib} GiB（计算值），实测 {tiles_gib} GiB；"
            "单个注意力层由 {layer_plain} MiB 降到 {layer_tiles} MiB（都是实测）。")),
     Claim("2.3", "2.1", "claim", "partly", ("04",),

@@ -35,11 +35,11 @@ CLAIMS = (
            "others.",
            "在我们测过的任务上，无论样本多少，都对。但每一步并没有变快：省下的是步数和标注。"
            "而且预训练的时间，别人早已花过了。"),
-          ("128 examples of six kinds of question: a new model {small_128}, a new head "
-           "{head_128}, LoRA {lora_128}. 1,024 examples: fine-tuning {full_1024}, the same model "
-           "from scratch {scratch_1024}. Time: with 128 examples LoRA takes {lora_spent} s, the new "
-           "model {small_spent} s; with 1,024, LoRA is at {lora_soon} after {lora_seconds} s, the "
-           "new model at {small_soon} after {small_seconds} s (validation).",
+          ("128 examples of six kinds of question: a new model {small_128}, a new head {head_128}, "
+           "LoRA {lora_128}. 1,024 examples: fine-tuning {full_1024}, the same model from scratch "
+           "{scratch_1024}. Time: with 128 examples LoRA takes {lora_spent} s, the new model "
+           "{small_spent} s; with 1,024, LoRA is at {lora_soon} after {lora_seconds} s, the new "
+           "model at {small_soon} after {small_seconds} s (validation).",
            "给问题分六类，128 个样本的准确率：新模型 {small_128}，只训练输出层 {head_128}，"
            "LoRA {lora_128}。1,024 个样本：全量微调 {full_1024}，"
            "同一模型从零训练 {scratch_1024}。时间：128 个样本，LoRA 要 {lora_spent} 秒，"
@@ -96,8 +96,8 @@ CLAIMS = (
            "one use of it, not what it is.",
            "这话在两层意思上都对，但应当分开。一是结构：块原封不动，只换输入端和输出端。"
            "二是学到的参数：也能搬过去，省下的是样本。处理语言只是它的一种用途，不是它的本质。"),
-          ("Speakers {voices}, handwritten digits {digits}, with the blocks untouched; questions with 128 "
-           "labels {lora_128} in place of {small_128}.",
+          ("Speakers {voices}, handwritten digits {digits}, with the blocks untouched; questions "
+           "with 128 labels {lora_128} in place of {small_128}.",
            "块不变：辨认说话人 {voices}，手写数字 {digits}；问题分类，用 128 个标注样本，"
            "由 {small_128} 升到 {lora_128}。")),
     Claim("7.2", "1.1", "claim", "partly", ("20", "21", "22"),
@@ -132,8 +132,8 @@ CLAIMS = (
     Claim("7.4", "1.1", "advice", "partly", ("21", "22", "23"),
           ("How to make it scale? By distributed matrix products and the like.",
            "怎样才能扩展得更大？用分布式矩阵运算之类的技术。"),
-          ("One way of several. For time it helps (2.5.2). For memory, first make the work smaller, "
-           "then divide it.",
+          ("One way of several. For time it helps (2.5.2). For memory, first make the work "
+           "smaller, then divide it.",
            "这只是几种办法之一。要省时间，它有用（见 2.5.2）；要省内存，"
            "应当先把需要的内存变小，再分给多台机器。"),
           ("Where {weights_gib} of {plain_gib} GiB need not exist at all, dividing them is the "
