@@ -12,6 +12,7 @@ from pathlib import Path
 
 from minitransformer import (
     PROJECT, __version__, pretrained_commands, train_commands, trust_commands)
+from minitransformer.exit_code import exit_code
 from minitransformer.teaching import notebooks
 
 TRANSLATOR = train_commands.RUNS / "translator"  # where train leaves it and translate looks
@@ -30,16 +31,7 @@ def main(argv=None):
     if rest and "rest" not in arguments:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     arguments.rest = rest
-    try:
-        return arguments.run(arguments)
-    except KeyboardInterrupt:
-        print("\nStopped.", file=sys.stderr)
-        return 130
-    except (ValueError, TypeError, LookupError, ArithmeticError, OSError, ImportError) as error:
-        if arguments.debug:
-            raise
-        print(f"{arguments.command}: {error}", file=sys.stderr)
-        return 1
+    return exit_code(arguments.command, lambda: arguments.run(arguments), debug=arguments.debug)
 
 
 def make_parser():
@@ -63,8 +55,9 @@ def make_parser():
     sub = add(test, "test", "test --quick", "test -k layer_norm -x", rest=[])
     sub.add_argument("--quick", action="store_true", help="leave out the slow tests")
 
-    notebooks.add_arguments(add(lessons, "lessons", "lessons --copy my-lessons",
-                                "lessons --html", "lessons --check 04", "lessons --build 04"))
+    notebooks.add_arguments(add(lessons, "lessons", "lessons --no-browser --port 8899",
+                                "lessons --copy my-lessons", "lessons --html",
+                                "lessons --check 04", "lessons --build 04", rest=[]))
 
     sub = add(grade, "grade hand-ins/*.ipynb", "grade hand-ins/*.ipynb --seed 11 --out marks.csv")
     sub.add_argument("notebooks", nargs="+", type=Path, metavar="NOTEBOOK")
@@ -173,6 +166,7 @@ def lessons(arguments):
     """Open the lessons in JupyterLab; or check, build or copy them, or write them as pages.
 
     The pages need neither a network nor a server: open site/index.html in a browser.
+    Arguments that are not named here are JupyterLab's.
     """
     in_project("lessons")
     return notebooks.run(arguments)

@@ -11,7 +11,6 @@ compared, but it must assert what it claims, and a build keeps it while the code
 are unchanged. A lesson with a cell tagged `training` may take 180 s, others 60 s.
 """
 
-import argparse
 import copy
 import platform
 import subprocess
@@ -80,6 +79,8 @@ def copy_lessons(folder, *, lessons=LESSONS):
     Without outputs, because a prediction is worth making only while its answer is unseen.
     """
     folder, paths = Path(folder), _paths((), lessons)
+    if folder.exists() and not folder.is_dir():
+        raise FileExistsError(f"{folder} is a file: give the name of a new folder")
     if taken := [path.name for path in paths if (folder / path.name).exists()]:
         raise FileExistsError(f"{folder / taken[0]} exists already: give a new folder, so that "
                               "your work is never overwritten")
@@ -223,10 +224,14 @@ def add_arguments(parser):
 
 def run(options):
     """Do what the parsed options ask; returns the exit code: 0, or 1 when there were problems."""
+    chosen = [options.check, options.build, options.remeasure, options.copy, options.html,
+              options.mathjax]
+    if options.rest and any(choice is not None for choice in chosen):
+        raise ValueError(f"{' '.join(options.rest)} would be JupyterLab's, which is not opened")
     if options.copy is not None:
         print(f"{copy_lessons(options.copy)} lessons copied to {options.copy}")
         return 0
-    if options.html or options.mathjax:
+    if options.html is not None or options.mathjax:
         from minitransformer.teaching.pages import export_pages
         problems = export_pages(options.html or "site", mathjax=options.mathjax)
     elif options.check is not None:
@@ -236,15 +241,8 @@ def run(options):
     elif options.remeasure is not None:
         problems = build(options.remeasure, remeasure=True)
     else:
-        return subprocess.run([sys.executable, "-m", "jupyter", "lab", str(LESSONS)]).returncode
+        command = [sys.executable, "-m", "jupyter", "lab", str(LESSONS), *options.rest]
+        return subprocess.run(command).returncode
     for problem in problems:
         print(problem)
     return 1 if problems else 0
-
-
-def main(arguments=None):
-    """The command line of `lessons` by itself; returns its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m minitransformer lessons", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_arguments(parser)
-    return run(parser.parse_args(arguments))

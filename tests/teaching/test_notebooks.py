@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
+from minitransformer import cli
 from minitransformer.teaching import notebooks
 
 nbformat = pytest.importorskip("nbformat")
@@ -179,13 +181,26 @@ def test_a_copy_holds_no_outputs_and_overwrites_nothing(tmp_path):
     with pytest.raises(FileExistsError, match="never overwritten"):
         notebooks.copy_lessons(tmp_path / "mine", lessons=tmp_path)
     assert copied.read_text(encoding="utf-8") == "my work"
+    with pytest.raises(FileExistsError, match="04_small.ipynb is a file: .* a new folder"):
+        notebooks.copy_lessons(copied, lessons=tmp_path)
 
 
 @pytest.mark.parametrize("problems, code", [([], 0), (["04_small: no"], 1)])
 def test_the_exit_code_tells_whether_there_were_problems(monkeypatch, capsys, problems, code):
     monkeypatch.setattr(notebooks, "check", lambda lessons: problems)
-    assert notebooks.main(["--check", "04"]) == code
+    assert cli.main(["lessons", "--check", "04"]) == code
     assert capsys.readouterr().out.splitlines() == problems
+
+
+def test_what_is_not_an_option_is_handed_on_to_jupyterlab(monkeypatch, capsys):
+    commands = []
+    monkeypatch.setattr(notebooks.subprocess, "run",
+                        lambda command: commands.append(command) or SimpleNamespace(returncode=3))
+    assert cli.main(["lessons", "--no-browser", "--port", "8899"]) == 3
+    assert commands[0][1:] == ["-m", "jupyter", "lab", str(notebooks.LESSONS), "--no-browser",
+                               "--port", "8899"]
+    assert cli.main(["lessons", "--check", "04", "--no-browser"]) == 1
+    assert "--no-browser would be JupyterLab's" in capsys.readouterr().err and len(commands) == 1
 
 
 def test_without_jupyter_the_message_says_what_to_install(monkeypatch, tmp_path):

@@ -5,7 +5,7 @@ import importlib.util
 import pytest
 from small_lessons import notebook, write_project
 
-from minitransformer.teaching import notebooks
+from minitransformer import cli
 from minitransformer.teaching.pages import export_pages
 from minitransformer.teaching.pages.links import broken_links
 from minitransformer.teaching.pages.site import MARK
@@ -95,8 +95,8 @@ def test_the_command_exports_and_its_exit_code_tells(monkeypatch, capsys, proble
     calls = []
     monkeypatch.setattr("minitransformer.teaching.pages.export_pages",
                         lambda folder, mathjax: calls.append((folder, mathjax)) or problems)
-    assert notebooks.main(["--html"]) == code
-    assert notebooks.main(["--html", "out", "--mathjax", "tex-svg.js"]) == code
+    assert cli.main(["lessons", "--html"]) == code
+    assert cli.main(["lessons", "--html", "out", "--mathjax", "tex-svg.js"]) == code
     assert calls == [("site", None), ("out", "tex-svg.js")]
     assert capsys.readouterr().out.splitlines() == 2 * problems
 
