@@ -20,6 +20,7 @@ from minitransformer.functional import log_softmax_forward
 from minitransformer.models.translation import decoding_step
 from minitransformer.teaching.ladder import LADDER
 from minitransformer.teaching.recipe_runs import small_trainer, small_translator
+from minitransformer.teaching.run_command import run_command
 from minitransformer.translator import number_word_pairs
 
 RESULTS = LADDER.with_name("beam.json")
@@ -114,4 +115,4 @@ def read_beam_runs(path=RESULTS):
 
 
 if __name__ == "__main__":
-    measure()
+    run_command(__doc__, measure)

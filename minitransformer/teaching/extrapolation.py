@@ -21,6 +21,7 @@ from minitransformer.models.decoder_only import (
     DecoderOnlyConfig, decoder_only_backward, decoder_only_forward, decoder_only_init)
 from minitransformer.teaching.ladder import LADDER
 from minitransformer.teaching.one_head import train_one_head
+from minitransformer.teaching.run_command import run_command
 
 POSITIONS_FILE = LADDER.with_name("positions.json")
 KINDS = ("none", "sinusoidal", "learned", "rotary", "alibi")
@@ -100,4 +101,4 @@ def measure_positions(split, *, kinds=KINDS, seeds=SEEDS, config=CONFIG, bin=BIN
 
 
 if __name__ == "__main__":
-    measure_positions(python_manual())
+    run_command(__doc__, lambda: measure_positions(python_manual()))

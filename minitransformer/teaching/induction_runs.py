@@ -24,6 +24,7 @@ from minitransformer.interpretability.patching import (
     decoder_chain, logit_difference, patching_map)
 from minitransformer.models import DecoderOnly, DecoderOnlyConfig
 from minitransformer.teaching.ladder import LADDER
+from minitransformer.teaching.run_command import run_command
 from minitransformer.training import AdamW, Trainer
 
 INDUCTION_FILE = LADDER.with_name("induction.json")
@@ -181,4 +182,4 @@ def read_induction(path=INDUCTION_FILE):
 
 
 if __name__ == "__main__":
-    measure()
+    run_command(__doc__, measure)

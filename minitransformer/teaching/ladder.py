@@ -10,7 +10,6 @@ bars are comparable only within one file.
 
 import json
 import platform
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minitransformer.data.manual import python_manual
+from minitransformer.teaching.run_command import run_command
 
 LADDER = Path(__file__).resolve().parents[2] / "lessons" / "results" / "ladder.json"
 
@@ -85,4 +85,5 @@ def _kept_bars(path, versions):
 
 if __name__ == "__main__":
     from minitransformer.teaching.rungs import RUNGS
-    measure_ladder(RUNGS, sys.argv[1:])
+    run_command(__doc__, lambda names: measure_ladder(RUNGS, names),
+                {"names": {"nargs": "*", "metavar": "BAR", "help": "only these (default: all)"}})

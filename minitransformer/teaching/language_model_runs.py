@@ -22,6 +22,7 @@ from minitransformer.language_model import (
     SETTINGS, LanguageModel, gzip_bits, make_tokenizer, make_trainer, ngram_bits)
 from minitransformer.teaching.ladder import LADDER
 from minitransformer.teaching.language_model_in_torch import import_torch, train_in_torch
+from minitransformer.teaching.run_command import run_command
 from minitransformer.tree import tree_map, tree_size
 
 RESULTS = LADDER.with_name("language_model.json")
@@ -171,4 +172,5 @@ def read_language_model_runs(path=RESULTS):
 if __name__ == "__main__":
     if os.environ.get("OPENBLAS_NUM_THREADS") != "1":
         print("OPENBLAS_NUM_THREADS=1 makes the times those of one thread", file=sys.stderr)
-    measure(sys.argv[1:])
+    run_command(__doc__, measure, {"names": {"nargs": "*", "metavar": "PART",
+                                            "help": "only these (default: all)"}})

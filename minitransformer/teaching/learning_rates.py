@@ -15,6 +15,7 @@ from minitransformer.data.manual import python_manual
 from minitransformer.teaching.ladder import LADDER
 from minitransformer.teaching.normed_head import NORMED_HEAD, normed_head_forward
 from minitransformer.teaching.one_head import bits_per_character, train_one_head
+from minitransformer.teaching.run_command import run_command
 
 LEARNING_RATES = LADDER.with_name("learning_rates.json")
 RATES = (0.01, 0.03, 0.1, 0.3)
@@ -57,4 +58,4 @@ def measure_learning_rates(split, *, rates=RATES, seeds=SEEDS, config=CONFIG, pa
 
 
 if __name__ == "__main__":
-    measure_learning_rates(python_manual())
+    run_command(__doc__, lambda: measure_learning_rates(python_manual()))

@@ -15,6 +15,7 @@ import matplotlib.pyplot as plt
 from matplotlib.patches import FancyBboxPatch
 
 from minitransformer import PROJECT
+from minitransformer.teaching.run_command import run_command
 from minitransformer.teaching.style import (
     BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION)
 
@@ -174,6 +175,11 @@ def what_is_drawn(lessons):
                         list(lesson.needs)] for lesson in lessons.values()])
 
 
-if __name__ == "__main__":
+def main():
+    """Draw the picture, and keep in its file what is in it."""
     draw_map().savefig(FIGURE, dpi=110, metadata={"Description": what_is_drawn(read_lessons())})
     print(f"drawn: {FIGURE}")
+
+
+if __name__ == "__main__":
+    run_command(__doc__, main)

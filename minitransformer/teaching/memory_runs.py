@@ -20,6 +20,7 @@ from minitransformer.layers import (
 from minitransformer.models import EncoderDecoder, EncoderDecoderConfig
 from minitransformer.teaching.ladder import LADDER
 from minitransformer.teaching.byte_count import MIB, layer_peak_bytes, step_bytes, traced_peak
+from minitransformer.teaching.run_command import run_command
 from minitransformer.training import AdamW
 from minitransformer.tree import tree_size
 from minitransformer.variants import blockwise_attention_backward, blockwise_attention_forward
@@ -128,4 +129,4 @@ def measure_memory(*, article=ARTICLE, lengths=LENGTHS, seed=SEED, path=MEMORY_F
 
 
 if __name__ == "__main__":
-    measure_memory()
+    run_command(__doc__, measure_memory)

@@ -19,6 +19,7 @@ import numpy as np
 from minitransformer.data.batching import BatchStream, make_batch
 from minitransformer.models import EncoderDecoder
 from minitransformer.teaching.ladder import LADDER
+from minitransformer.teaching.run_command import run_command
 from minitransformer.training.optimizer import AdamW
 from minitransformer.training.schedule import linear_decay
 from minitransformer.training.trainer import NonFiniteError, Trainer
@@ -109,4 +110,4 @@ def read_norms(path=RESULTS):
 
 
 if __name__ == "__main__":
-    measure_norms()
+    run_command(__doc__, measure_norms)

@@ -5,7 +5,6 @@
 What is kept stays kept until a process ends, so each way is measured in a process of its own.
 """
 
-import argparse
 import json
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import numpy as np
 from minitransformer.data.batching import Batch
 from minitransformer.malloc import keep_freed_memory
 from minitransformer.models import EncoderDecoder, EncoderDecoderConfig
+from minitransformer.teaching.run_command import run_command
 from minitransformer.training import AdamW
 
 SIZES = {"src_vocab_size": 36, "tgt_vocab_size": 30, "d_model": 128, "n_heads": 4, "n_layers": 2,
@@ -62,11 +62,14 @@ def page_faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("memory", choices=["keep", "give"], help="what happens to freed memory")
-    parser.add_argument("--steps", type=int, default=6, help="that are measured (default 6)")
-    arguments = parser.parse_args()
-    if arguments.memory == "keep":
+def main(memory, steps):
+    """Print the measurement."""
+    if memory == "keep":
         keep_freed_memory()
-    print(json.dumps(measure_here(arguments.steps)))
+    print(json.dumps(measure_here(steps)))
+
+
+if __name__ == "__main__":
+    run_command(__doc__, main, {
+        "memory": {"choices": ["keep", "give"], "help": "what happens to freed memory"},
+        "--steps": {"type": int, "default": 6, "help": "that are measured (default 6)"}})

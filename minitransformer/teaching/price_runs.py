@@ -9,7 +9,6 @@ others, in 8 bits. Nothing is trained afterwards. Which head goes next is decide
 numbers. All is measured on the 500 test numbers. The results stand in lessons/results/price.json.
 """
 
-import argparse
 import contextlib
 import dataclasses
 import json
@@ -26,6 +25,7 @@ from minitransformer.layers.multi_head_attention import multi_head_attention_for
 from minitransformer.malloc import keep_freed_memory
 from minitransformer.models import EncoderDecoder
 from minitransformer.teaching.ladder import LADDER
+from minitransformer.teaching.run_command import run_command
 from minitransformer.teaching.swap import replaced
 from minitransformer.translator import (
     STEPS, Translator, exact_match, make_trainer, number_word_pairs)
@@ -223,7 +223,6 @@ def read_price(path=PRICE_FILE):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--models", help="a folder to keep the trained translators in")
     keep_freed_memory()
-    measure(folder=parser.parse_args().models)
+    run_command(__doc__, measure, {"--models": {
+        "dest": "folder", "metavar": "F", "help": "keep the trained translators in folder F"}})

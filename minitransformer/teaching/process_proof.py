@@ -24,6 +24,7 @@ from minitransformer.parallel import SequenceParallel, TensorParallel, ending_to
 from minitransformer.parallel.collectives import total
 from minitransformer.parallel.data_parallel import total_tree
 from minitransformer.parallel.shards import gather
+from minitransformer.teaching.run_command import run_command
 from minitransformer.tree import tree_add, tree_items, tree_norm
 
 SIZES = {"d_model": 16, "n_heads": 4, "n_layers": 2, "d_ff": 24, "max_seq_len": 12, "dropout": 0.2}
@@ -161,4 +162,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run_command(__doc__, main)

@@ -16,6 +16,7 @@ from minitransformer.teaching.ladder import LADDER
 from minitransformer.teaching.reading_measures import measure_marked, measure_translator
 from minitransformer.teaching.reading_task import STEPS, train_marked
 from minitransformer.teaching.recipe_runs import small_trainer, small_translator
+from minitransformer.teaching.run_command import run_command
 from minitransformer.translator import exact_match, number_word_pairs
 
 RESULTS = LADDER.with_name("reading.json")
@@ -64,4 +65,4 @@ def read_reading(path=RESULTS):
 
 
 if __name__ == "__main__":
-    measure()
+    run_command(__doc__, measure)

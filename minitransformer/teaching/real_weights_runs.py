@@ -11,10 +11,10 @@ be 100 times as long. The results stand in lessons/results/real_weights.json.
 import importlib.metadata
 import json
 import platform
-import sys
 
 from minitransformer.pretrained.install import PRETRAINED, pretrained_file
 from minitransformer.teaching.ladder import LADDER
+from minitransformer.teaching.run_command import run_command
 
 RESULTS = LADDER.with_name("real_weights.json")
 SENTENCES = ("A cat sits on the mat.", "A kitten rests on a rug.", "The stock market fell sharply.",
@@ -61,4 +61,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(__doc__, main)

@@ -23,6 +23,7 @@ from minitransformer.teaching.recall_models import (
     recall_init,
     window_reading,
 )
+from minitransformer.teaching.run_command import run_command
 from minitransformer.training.optimizer import AdamW
 from minitransformer.tree import tree_items
 
@@ -106,4 +107,4 @@ def measure_recall(*, seeds=SEEDS, rates=RATES, distances=DISTANCES, config=CONF
 
 
 if __name__ == "__main__":
-    measure_recall()
+    run_command(__doc__, measure_recall)

@@ -17,6 +17,7 @@ import numpy as np
 from minitransformer.data.batching import BatchStream, make_batch
 from minitransformer.models import EncoderDecoder
 from minitransformer.teaching.ladder import LADDER
+from minitransformer.teaching.run_command import run_command
 from minitransformer.training.optimizer import SGD, AdamW
 from minitransformer.training.schedule import constant, linear_decay
 from minitransformer.training.trainer import NonFiniteError, Trainer
@@ -116,4 +117,4 @@ def read_recipe_runs(path=RESULTS):
 
 
 if __name__ == "__main__":
-    measure()
+    run_command(__doc__, measure)

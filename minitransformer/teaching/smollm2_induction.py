@@ -19,6 +19,7 @@ from minitransformer.interpretability.induction import (
     induction_scores, losses_by_half, previous_token_scores, repeated_tokens)
 from minitransformer.teaching.induction_runs import short
 from minitransformer.teaching.ladder import LADDER
+from minitransformer.teaching.run_command import run_command
 
 SMOLLM2_FILE = LADDER.with_name("smollm2_induction.json")
 TEXTS, PERIOD, TAKEN = 8, 25, (4, 8, 16, 32)
@@ -85,4 +86,4 @@ def read_smollm2_induction(path=SMOLLM2_FILE):
 
 
 if __name__ == "__main__":
-    measure()
+    run_command(__doc__, measure)

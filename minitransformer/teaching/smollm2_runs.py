@@ -16,6 +16,7 @@ from minitransformer.pretrained.gguf_file import GgufFile
 from minitransformer.pretrained.install import PRETRAINED, pretrained_file
 from minitransformer.pretrained.smollm2 import read_tokenizer
 from minitransformer.teaching.ladder import LADDER
+from minitransformer.teaching.run_command import run_command
 
 RESULTS = LADDER.with_name("smollm2.json")
 PROMPTS = ("The capital of France is", "Once upon a time, in a small village by the sea,",
@@ -56,4 +57,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run_command(__doc__, main)

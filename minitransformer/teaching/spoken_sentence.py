@@ -17,6 +17,7 @@ from minitransformer.pretrained.log_mel import N_FRAMES, RATE, log_mel
 from minitransformer.pretrained.sound import mono, resample
 from minitransformer.pretrained.wav import read_wav
 from minitransformer.teaching.ladder import LADDER
+from minitransformer.teaching.run_command import run_command
 
 RESULTS = LADDER.with_name("spoken_sentence.npz")
 SENTENCE = "Every gradient in this program was derived by hand, and proved to machine precision."
@@ -38,6 +39,7 @@ def write_spoken(path=RESULTS):
     n_frames = len(samples) // 160 + 3  # the last frames that hear some of it
     np.savez_compressed(path, mel=log_mel(samples)[:n_frames].astype(np.float16),
                         sentence=SENTENCE, command=" ".join(COMMAND), seconds=len(samples) / RATE)
+    print(f"wrote {path}")
 
 
 def read_spoken(path=RESULTS):
@@ -50,5 +52,4 @@ def read_spoken(path=RESULTS):
 
 
 if __name__ == "__main__":
-    write_spoken()
-    print(f"wrote {RESULTS}")
+    run_command(__doc__, write_spoken)

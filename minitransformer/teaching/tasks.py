@@ -12,12 +12,12 @@ after shorter trainings on the rest.
 import importlib.metadata
 import json
 import platform
-import sys
 
 import numpy as np
 
 from minitransformer.classifier import TASKS, Classifier, make_trainer
 from minitransformer.teaching.ladder import LADDER
+from minitransformer.teaching.run_command import run_command
 from minitransformer.tree import tree_size
 
 RESULTS = LADDER.with_name("tasks.json")
@@ -140,5 +140,13 @@ def read_tasks(path=RESULTS):
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def main(names):
+    """Measure the tasks of these names; none: all."""
+    if unknown := set(names) - TASKS.keys():
+        raise ValueError(f"there is no task {min(unknown)!r}; there are {', '.join(TASKS)}")
+    measure_tasks(tasks={name: TASKS[name] for name in names or TASKS})
+
+
 if __name__ == "__main__":
-    measure_tasks(tasks={name: TASKS[name] for name in sys.argv[1:] or TASKS})
+    run_command(__doc__, main, {"names": {"nargs": "*", "metavar": "TASK",
+                                         "help": "only these (default: all)"}})

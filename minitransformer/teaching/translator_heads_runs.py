@@ -10,7 +10,6 @@ have to be exchanged so that another unit is written. For lesson 20. The results
 lessons/results/translator_heads.json, which is written after every seed.
 """
 
-import argparse
 import json
 import platform
 import time
@@ -29,6 +28,7 @@ from minitransformer.teaching.induction_runs import short
 from minitransformer.teaching.ladder import LADDER
 from minitransformer.teaching.number_endings import ending, mistake, with_endings
 from minitransformer.teaching.price_runs import trained
+from minitransformer.teaching.run_command import run_command
 from minitransformer.translator import number_word_pairs
 
 HEADS_FILE = LADDER.with_name("translator_heads.json")
@@ -202,7 +202,6 @@ def read_translator_heads(path=HEADS_FILE):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--models", help="a folder to keep the trained translators in")
     keep_freed_memory()
-    measure(folder=parser.parse_args().models)
+    run_command(__doc__, measure, {"--models": {
+        "dest": "folder", "metavar": "F", "help": "keep the trained translators in folder F"}})

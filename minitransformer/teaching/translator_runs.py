@@ -18,6 +18,7 @@ import numpy as np
 from minitransformer.data.number_words import LIMIT, number_pairs, split_numbers
 from minitransformer.teaching.forcing import shares
 from minitransformer.teaching.ladder import LADDER
+from minitransformer.teaching.run_command import run_command
 from minitransformer.translator import (
     HELD_OUT, STEPS, Translator, exact_match, make_trainer, number_word_pairs)
 
@@ -102,4 +103,4 @@ def _rounded(rows):
 
 
 if __name__ == "__main__":
-    measure()
+    run_command(__doc__, measure)
