@@ -88,9 +88,9 @@ CLAIMS = (
           ("Held-out text, bits per character: trigrams {bits_trigram}, gzip {bits_gzip}, our "
            "language model {bits_written}, and counted six-grams {bits_sixgram}: the simple rival "
            "wins. Other rivals: lessons 04, 13 and 14.",
-           "在留出的文本上，每字符比特数：三元模型 {bits_trigram}，gzip {bits_gzip}，"
-           "本项目的语言模型 {bits_written}，而靠计数的六元模型 {bits_sixgram}：简单的对照反而赢了。"
-           "其他对照见第 04、13、14 课。")),
+           "在留出的文本上，每字符比特数：三元模型 {bits_trigram}，gzip {bits_gzip}，本项目的语"
+           "言模型 {bits_written}，而靠计数的六元模型 {bits_sixgram}：简单的对照反而赢了。其他对"
+           "照见第 04、13、14 课。")),
     Claim("2.3", "1.1", "claim", "partly", ("04", "14"),
           ("It has succeeded in language and speech, mainly because it captures dependencies over "
            "long distances.",
