@@ -1,6 +1,8 @@
 """From an error to a sentence and an exit code, for all that is started from a terminal."""
 
 import os
+import re
+import shlex
 import sys
 
 EXPECTED = (ValueError, TypeError, LookupError, ArithmeticError, OSError, ImportError)
@@ -31,7 +33,12 @@ def exit_code(name, run, *, debug=False):
 
 
 def sentence(error):
-    """What an error says; of one that the system reported, the file and what is wrong with it."""
+    """What an error says, in words that hold here.
+
+    Of an error that the system reported, the file and what is wrong with it. A command that
+    installs something is given this Python, which need not be the one that `python` starts.
+    """
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
-    return str(error)
+    return re.sub(r"\bpython -m pip", lambda _: shlex.join([sys.executable, "-m", "pip"]),
+                  str(error))

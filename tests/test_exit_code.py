@@ -29,6 +29,13 @@ def test_an_error_is_a_sentence_and_code_1(error, words, capsys):
         exit_code("train", lambda: fail(error), debug=True)
 
 
+def test_a_package_is_installed_where_it_will_be_looked_for(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "executable", "/my work/.venv/bin/python")
+    exit_code("x", lambda: fail(ImportError("it is missing: python -m pip install gguf")))
+    assert capsys.readouterr().err == (
+        "x: it is missing: '/my work/.venv/bin/python' -m pip install gguf\n")
+
+
 def test_what_nobody_expects_keeps_its_traceback():
     with pytest.raises(AssertionError):
         exit_code("train", lambda: fail(AssertionError("a mistake in the program")))

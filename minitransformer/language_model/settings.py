@@ -16,8 +16,12 @@ def read_settings(path, defaults):
         raise FileNotFoundError(f"there is no configuration {str(path)!r}: give a file like the "
                                 f"config.json that `train` leaves in a run's folder")
     try:
-        return with_settings(defaults, json.loads(path.read_text(encoding="utf-8")))
-    except ValueError as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors too
+        given = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
+        raise ValueError(f"{path} is not JSON: {error}") from None
+    try:
+        return with_settings(defaults, given)
+    except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
 
