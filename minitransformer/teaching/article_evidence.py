@@ -33,7 +33,7 @@ from minitransformer.teaching.thread_processes import together
 
 RESULTS = PROJECT / "lessons" / "results"
 FILES = ("article_code", "induction", "ladder", "language_model", "memory", "norms", "parallel",
-         "positions", "price", "reading", "recall", "recipe", "tasks", "transfer", "translator")
+         "positions", "price", "reading", "recall", "recipe", "tasks", "transfer")
 GIB = 2 ** 30
 
 
@@ -68,19 +68,16 @@ def _percent(values):
 
 
 def _models(read):
-    fresh = [run["counts"]["fresh"] for run in read["translator"]["runs"]]
     recall = {name: np.mean(model["accuracy"], axis=0)[-1]       # at the largest distance
               for name, model in read["recall"]["models"].items()}
     bits = {rung["name"]: f"{rung['bits']:.2f}" for rung in read["ladder"]["rungs"]}
     tasks, far = read["tasks"]["tasks"], read["positions"]["bits"]
     digits = tasks["digits"]["validation"]
     written = read["language_model"]
-    return {"translated": f"{sum(count['right'] for count in fresh):,}",
-            "asked": f"{sum(count['numbers'] for count in fresh):,}",
-            "far": str(read["recall"]["distances"][-1]),
+    return {"far": str(read["recall"]["distances"][-1]),
             "recall_attention": _percent(recall["attention"]),
             "recall_window": _percent(recall["window"]),
-            "bits_unigram": bits["unigram"], "bits_window": bits["window"],
+            "bits_unigram": bits["unigram"],
             "bits_head": bits["one head"], "bits_blocks": bits["blocks"],
             "bits_written": f"{written['numpy']['bits']['test']:.2f}",
             "bits_trigram": f"{written['yardsticks']['ngrams']['3'][1]:.2f}",
