@@ -40,7 +40,7 @@ PARTS = (
     Part(("skip paths, norm", "残差与归一化"), ("06", "07"), "2.5.1", ENCODER, 2.97),
     Part(("cross-attention", "交叉注意力"), ("08",), "2.2.4, 2.4", DECODER, 2.97),
     Part(("feed-forward", "前馈网络"), ("07",), "", ENCODER, 3.62),
-    Part(("skip, norm (forward)", "残差、归一化、（前馈）"), ("07", "08"), "2.5.1", DECODER, 3.62),
+    Part(("skip, norm (forward)", "残差、归一化（与前馈）"), ("07", "08"), "2.5.1", DECODER, 3.62),
     Part(("softmax, loss", "softmax 与损失"), ("01", "02"), "2.4", DECODER, 4.62),
     Part(("gradients, proved", "经过证明的梯度"), ("00", "09"), "", DECODER, 5.27),
     Part(("Adam (warm-up)", "Adam（与预热）"), ("10",), "2.4", DECODER, 5.92),
