@@ -22,8 +22,7 @@ LANGUAGE_MODEL = train_commands.RUNS / "language-model"
 def main(argv=None):
     """Run one command, the tour when argv is empty; argv defaults to the process's arguments.
 
-    Returns the exit code: 0 done, 1 an error or something that did not pass, 130 Ctrl-C. Wrong
-    usage ends in SystemExit(2), as argparse has it.
+    Returns the exit code, as exit_code does; wrong usage ends in SystemExit(2).
     """
     argv = list(sys.argv[1:] if argv is None else argv) or ["tour"]
     parser = make_parser()
@@ -55,9 +54,9 @@ def make_parser():
     sub = add(test, "test", "test --quick", "test -k layer_norm -x", rest=[])
     sub.add_argument("--quick", action="store_true", help="leave out the slow tests")
 
-    notebooks.add_arguments(add(lessons, "lessons", "lessons --no-browser --port 8899",
-                                "lessons --copy my-lessons", "lessons --html",
-                                "lessons --check 04", "lessons --build 04", rest=[]))
+    notebooks.add_arguments(add(
+        lessons, "lessons", "lessons --no-browser --port 8899", "lessons --copy my-lessons",
+        "lessons --html", "lessons --check 04", "lessons --build 04", rest=[]))
 
     sub = add(grade, "grade hand-ins/*.ipynb", "grade hand-ins/*.ipynb --seed 11 --out marks.csv")
     sub.add_argument("notebooks", nargs="+", type=Path, metavar="NOTEBOOK")
@@ -101,7 +100,7 @@ def make_parser():
 
     pretrained_commands.add_commands(add)
     trust_commands.add_commands(add)
-    add(bench, "bench", rest=[])
+    add(bench, "bench", "bench training_step --sizes S --threads 1 --rounds 3", rest=[])
     return parser
 
 
@@ -165,8 +164,7 @@ def test(arguments):
 def lessons(arguments):
     """Open the lessons in JupyterLab; or check, build or copy them, or write them as pages.
 
-    The pages need neither a network nor a server: open site/index.html in a browser.
-    Arguments that are not named here are JupyterLab's.
+    The pages need no network: open site/index.html. What is not named here is JupyterLab's.
     """
     in_project("lessons")
     return notebooks.run(arguments)
@@ -229,10 +227,19 @@ def generate(arguments):
 
 
 def bench(arguments):
-    """Run the benchmarks of tests/benchmarks; arguments are handed on to them."""
-    scripts = sorted(in_project("tests/benchmarks").glob("bench_*.py"))
-    return max(subprocess.call([sys.executable, str(script), *arguments.rest])
-               for script in scripts)
+    """Run the benchmarks of tests/benchmarks, or those named; beside PyTorch if it is installed.
+
+    There are attention, generation, optimizer, others, parallel, pretrained and training_step.
+    What follows is handed on, such as --threads 1 2, --rounds 5, --json, and for one --sizes S.
+    """
+    scripts = {path.stem.removeprefix("bench_"): path
+               for path in sorted(in_project("tests/benchmarks").glob("bench_*.py"))}
+    rest = arguments.rest
+    end = next((i for i, word in enumerate(rest) if word.startswith("-")), len(rest))
+    if unknown := set(rest[:end]) - scripts.keys():
+        raise ValueError(f"there is no benchmark {min(unknown)!r}; there are {', '.join(scripts)}")
+    return max(subprocess.call([sys.executable, str(scripts[name]), *rest[end:]])
+               for name in rest[:end] or scripts)
 
 
 def in_project(name):

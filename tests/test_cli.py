@@ -124,6 +124,21 @@ def test_all_tests_are_followed_by_the_lessons(monkeypatch):
     assert cli.main(["test"]) == 5 and len(checked) == 1
 
 
+def test_bench_runs_those_named_and_hands_the_rest_on(monkeypatch, capsys):
+    calls = []
+    monkeypatch.setattr(cli.subprocess, "call",
+                        lambda command: calls.append((command[1], command[2:])) or len(calls))
+    assert cli.main(["bench", "optimizer", "attention", "--sizes", "S", "--json"]) == 2
+    assert [(os.path.basename(path), rest) for path, rest in calls] == [
+        ("bench_optimizer.py", ["--sizes", "S", "--json"]),
+        ("bench_attention.py", ["--sizes", "S", "--json"])]
+    scripts = [path.stem.removeprefix("bench_")
+               for path in cli.PROJECT.glob("tests/benchmarks/bench_*.py")]
+    assert cli.main(["bench", "--rounds", "3"]) == len(calls) == 2 + len(scripts)
+    assert cli.main(["bench", "fast"]) == 1 and "no benchmark 'fast'" in capsys.readouterr().err
+    assert all(name in cli.bench.__doc__ for name in scripts)
+
+
 def test_without_a_clone_it_says_what_is_missing(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(cli, "PROJECT", tmp_path)
     assert cli.main(["bench"]) == 1

@@ -43,10 +43,6 @@ def read_private(path):
     """
     serialization, ed25519 = _cryptography()
     content = _read(path)
-    if os.name == "posix" and (mode := Path(path).stat().st_mode & 0o777) & 0o077:
-        raise SignatureError(f"others than its owner can get at the private key {path} (its mode "
-                             f"is {mode:o}): if nobody has copied it, chmod 600 {path}; else make "
-                             f"new keys with keygen")
     try:
         key = serialization.load_pem_private_key(content, password=None)
     except Exception as error:  # the library has many ways to say no
@@ -55,6 +51,10 @@ def read_private(path):
     if not isinstance(key, ed25519.Ed25519PrivateKey):
         raise SignatureError(f"{path} holds a private key of another kind, expected Ed25519: make "
                              f"one with keygen")
+    if os.name == "posix" and (mode := Path(path).stat().st_mode & 0o777) & 0o077:
+        raise SignatureError(f"others than its owner can get at the private key {path} (its mode "
+                             f"is {mode:o}): if nobody has copied it, chmod 600 {path}; else make "
+                             f"new keys with keygen")
     return key
 
 
