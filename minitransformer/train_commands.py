@@ -1,5 +1,6 @@
 """The commands `train TASK`: each task with its own options and those that all tasks share."""
 
+import argparse
 import os
 from pathlib import Path
 
@@ -59,13 +60,15 @@ def add_tasks(parser, add_command):
 
 
 def seed(word):
-    """What --seed takes, on every command. ValueError, of which argparse makes wrong usage."""
-    if (number := int(word)) < 0:
-        raise ValueError(f"{number} is below 0")
-    return number
+    """What --seed takes, on every command. What it raises, argparse makes wrong usage of."""
+    if not word.isdecimal():
+        raise argparse.ArgumentTypeError(f"{word!r} is not a whole number from 0 on")
+    return int(word)
 
 
 def _vocab(word):
+    if word != "characters" and not word.isdecimal():
+        raise argparse.ArgumentTypeError(f'{word!r} is neither a whole number nor "characters"')
     return word if word == "characters" else int(word)
 
 

@@ -12,9 +12,10 @@ import warnings
 from typing import NamedTuple
 
 from minitransformer import PROJECT
+from minitransformer.teaching.run_command import run_command
 
 RESULTS = PROJECT / "lessons" / "results" / "article_code.json"
-INSTALL = "pip install torch --index-url https://download.pytorch.org/whl/cpu"
+INSTALL = "pip install torch"
 STACK = "stack = torch.nn.Transformer(16, 2, 1, 1, 32)\n"  # small: one block on each side
 X = "x, mask = torch.zeros(3, 2, 16), torch.zeros(3, 3)\n"  # (T, B, D), (T, T)
 
@@ -123,4 +124,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run_command(__doc__, main)

@@ -11,6 +11,7 @@ from matplotlib.patches import Circle, FancyBboxPatch
 from minitransformer import PROJECT
 from minitransformer.teaching.article_claims import LANGUAGES
 from minitransformer.teaching.article_table import Table, links
+from minitransformer.teaching.run_command import run_command
 from minitransformer.teaching.style import (
     BACKWARD, BLACK, BLUE, FORWARD, GREEN, GREY, ORANGE, PALE, VERMILLION)
 
@@ -147,6 +148,11 @@ def system_table(language="en"):
                              for number, part in enumerate(PARTS, start=1)])
 
 
-if __name__ == "__main__":
+def main():
+    """Draw the picture's file."""
     draw_article_system().savefig(FIGURE, dpi=110)
     print(f"drawn: {FIGURE}")
+
+
+if __name__ == "__main__":
+    run_command(__doc__, main)

@@ -1,6 +1,6 @@
 """The package's language model as one would write it in PyTorch, by autograd, to compare with.
 
-PyTorch is needed: pip install torch --index-url https://download.pytorch.org/whl/cpu
+PyTorch is needed: pip install torch
 """
 
 import math
@@ -18,8 +18,7 @@ def import_torch():
         import torch
     except ModuleNotFoundError:
         raise ModuleNotFoundError(
-            "this comparison needs PyTorch: pip install torch --index-url "
-            "https://download.pytorch.org/whl/cpu") from None
+            "this comparison needs PyTorch: pip install torch") from None
     return torch
 
 

@@ -20,7 +20,8 @@ def test_a_part_is_enough_and_the_defaults_stay(tmp_path):
 
 
 @pytest.mark.parametrize("content, message", [
-    ("{", "config.json is not JSON: "), ("[1]", "expected an object"), ('{"model": 3}', "'model' is 3"),
+    ("{", "config.json is not JSON: "), ("[1]", "expected an object"),
+    ('{"model": 3}', "'model' is 3"),
     ('{"mode": {}}', "no key 'mode'; there are name, model"),
     ('{"model": {"widht": 3}}', "'model' has no key 'widht'; there are width, rate, heads"),
     ('{"model": {"width": 3.5}}', "'width' is 3.5, expected a value like 8"),
