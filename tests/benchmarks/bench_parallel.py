@@ -172,8 +172,8 @@ def measure_here(n, rounds):
 
 
 def mpiexec():
-    """The path of mpiexec, which pip puts beside the environment's python; None if missing."""
-    return shutil.which("mpiexec", path=os.pathsep.join(
+    """The path of mpiexec, which pip puts beside the environment's python; None without MPI."""
+    return importlib.util.find_spec("mpi4py") and shutil.which("mpiexec", path=os.pathsep.join(
         [str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
 
 
@@ -225,7 +225,7 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
     if arguments.worker:
         return worker(arguments.rounds)
-    if mpiexec() is None or importlib.util.find_spec("mpi4py") is None:
+    if mpiexec() is None:
         print("Several processes need MPI: python -m pip install mpi4py mpich")
         return 0
     results = measure_all(arguments.rounds)

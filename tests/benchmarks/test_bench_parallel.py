@@ -68,6 +68,7 @@ def test_the_table(results):
 
 
 def test_the_file_is_what_lessons_read(results, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(bench_parallel, "mpiexec", lambda: "mpiexec")
     monkeypatch.setattr(bench_parallel, "measure_all", lambda rounds: results)
     assert bench_parallel.main(["--out", str(tmp_path / "r.json"), "--threads", "1", "2"]) == 0
     assert read_parallel(tmp_path / "r.json") == results

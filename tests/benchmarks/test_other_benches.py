@@ -25,6 +25,7 @@ def tiny(monkeypatch):
     monkeypatch.setitem(bench_attention.LENGTHS, "1024", 600)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bench, size", [
     (bench_generation, "S"), (bench_attention, "1024"), (bench_optimizer, "S")])
 def test_a_row_holds_times_and_ratios(bench, size):

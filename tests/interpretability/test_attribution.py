@@ -78,6 +78,7 @@ def test_integrated_gradients_are_complete(name, baseline):
     assert found.end - found.start == change
 
 
+@pytest.mark.slow
 @every_function
 def test_zeros_are_no_baseline_for_a_model_that_normalizes(name):
     function = FUNCTIONS[name]

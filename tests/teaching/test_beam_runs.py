@@ -58,6 +58,7 @@ def test_rows_and_steps_are_counted(half_trained):
     assert one.rows < three.rows <= 3 * len(ANIMALS) * three.steps
 
 
+@pytest.mark.slow
 def test_the_file_is_written_after_every_run(tmp_path):
     path = tmp_path / "beam.json"
     beam_runs.measure(seeds=(0, 1), steps=(100,), path=path, pairs=FEW,

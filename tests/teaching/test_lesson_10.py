@@ -57,6 +57,7 @@ def test_shares_count_characters_and_translations(half_trained):
     assert 0 < exact < forced < 1
 
 
+@pytest.mark.slow
 def test_fresh_numbers_are_in_no_part_and_the_same_every_time():
     groups = unseen_groups()
     split = split_numbers(train=TRAIN, validation=HELD_OUT, test=HELD_OUT, round_numbers=ROUND)
@@ -121,6 +122,7 @@ def test_a_run_that_overflows_is_no_result():
                    clip_norm=None) == (None, 0.0)
 
 
+@pytest.mark.slow
 def test_the_recipes_file_is_written_as_it_grows(tmp_path, monkeypatch):
     monkeypatch.setattr(recipe_runs, "number_word_pairs", lambda: FEW)
     path = tmp_path / "recipe.json"

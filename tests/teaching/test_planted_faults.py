@@ -30,6 +30,7 @@ def test_the_small_model_shows_what_a_check_has_to_see():
         assert (ids == 0).any() and len(np.unique(ids)) < (ids > 0).sum()  # padding, and repeats
 
 
+@pytest.mark.slow
 def test_the_whole_is_a_pair_that_the_package_proves():
     report = check_gradients(whole_forward, whole_backward, random_params(), zero=("k.b",),
                              options={"batch": BATCH, "config": CONFIG}, max_coordinates=4)

@@ -71,6 +71,7 @@ def test_a_training_step_calls_the_swapped_functions(name):
     assert set(calls) == expected
 
 
+@pytest.mark.slow
 def test_one_half_may_stay_as_it_is():
     original = functional.relu_backward
     with swapped("relu", backward=lambda dout, cache: -original(dout, cache)):

@@ -101,6 +101,7 @@ def solve(notebook, item):
     check(item.id, notebook[item.solution.__name__])
 
 
+@pytest.mark.slow
 def test_all_kept_functions_are_used(capsys, the_packages_own_refuse):
     keep_all(Notebook())
     assert "not kept" not in capsys.readouterr().out

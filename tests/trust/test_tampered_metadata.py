@@ -48,6 +48,7 @@ def with_value(metadata, path, value):
     return changed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", list(makers()))
 def test_any_value_in_any_place_is_refused_or_makes_a_whole_model(tmp_path, kind):
     path = tmp_path / "model.npz"
