@@ -60,7 +60,8 @@ def split_decoder_only_forward(params, *, ids, config, comm, dropout_seed=None):
         params["blocks"], x, config=config, comm=comm, mask=padding_mask(ids, config.pad_id),
         causal=True, dropout_seed=dropout_seed)                               # (B, T, D)
     table = params["embedding"]["table"] if config.tied_embeddings == "output" else None
-    logits, head_cache = split_head_forward(params, x, table, config=config, comm=comm)
+    logits, head_cache = split_head_forward(params, x, table, config=config,
+                                            comm=comm)                        # (B, T, V_r)
     return logits, SplitDecoderOnlyCache(tokens_cache, blocks, head_cache)
 
 
@@ -163,7 +164,8 @@ def split_encoder_decoder_forward(params, *, src, tgt, config, comm, dropout_see
     for i, block in enumerate(decoder["blocks"]):
         x, cache = block_forward(split_decoder_block_forward, config)(
             block, x, memory, mask=padding_mask(tgt, config.pad_id), memory_mask=memory_mask,
-            dropout_key=dropout_seed and (*dropout_seed, first_layer + 1 + i), **around)
+            dropout_key=dropout_seed and (*dropout_seed, first_layer + 1 + i),
+            **around)                                                         # (B, T, D)
         decoder_blocks.append(cache)
     logits, head = split_head_forward(decoder, x, **around)                   # (B, T, V_r)
     return logits, SplitEncoderDecoderCache(tied_cache, norm, src_tokens, encoder_blocks,
@@ -178,7 +180,8 @@ def split_encoder_decoder_backward(dlogits, cache):
     dhead, dx, _ = split_head_backward(dlogits, cache.head)                   # (B, T, D)
     dblocks, dmemory = [], 0
     for block_cache in reversed(cache.decoder_blocks):
-        dblock, dx, dmemory_block = split_decoder_block_backward(dx, whole(block_cache))
+        dblock, dx, dmemory_block = split_decoder_block_backward(
+            dx, whole(block_cache))                                           # (B, T, D), (B, S, D)
         dblocks.insert(0, dblock)
         dmemory = dmemory + dmemory_block                                     # (B, S, D)
     decoder = {"embedding": _tokens_backward(dx, cache.tgt_tokens), "blocks": dblocks, **dhead}
