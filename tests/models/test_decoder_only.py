@@ -151,3 +151,13 @@ def test_streaming_gives_the_same_tokens_one_by_one():
 def test_too_long_a_text_is_refused_before_it_begins():
     with pytest.raises(ValueError, match="make 15 tokens, but max_seq_len is 14"):
         make("gpt").stream([[3] * 5], max_new_tokens=10)
+
+
+@pytest.mark.parametrize("prompts, error, words", [
+    ([[3], [11]], ValueError, "prompt 1 holds the id 11, but there are 11 entries"),
+    ([[3.5], [3]], TypeError, "prompt 0 must be integers"),
+    ([[3], []], ValueError, "a prompt is empty"),
+])
+def test_a_wrong_prompt_is_refused_by_its_number(prompts, error, words):
+    with pytest.raises(error, match=words):
+        make("gpt").generate(prompts, max_new_tokens=2)

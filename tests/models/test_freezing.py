@@ -105,13 +105,11 @@ def test_any_single_part_may_learn_alone(name):
     assert all(np.array_equal(found[path], expected[path]) for path in expected)
 
 
-def test_no_time_is_spent_on_what_is_frozen(monkeypatch):
-    """Matrix products of a backward: one for each weight and input; none below what learns."""
+def matrix_products(monkeypatch, model, batch, parts):
+    """How many a backward takes: one for each weight and each input, for each of the parts."""
     import minitransformer.layers.projection as projection
 
-    model, counts = encoder(), {}
-    params, original = model.params, projection.linear_backward
-    made = []
+    made, counts, original = [], {}, projection.linear_backward
 
     def counting(dout, cache):
         dx, dw, db = original(dout, cache)
@@ -119,22 +117,39 @@ def test_no_time_is_spent_on_what_is_frozen(monkeypatch):
         return dx, dw, db
 
     monkeypatch.setattr(projection, "linear_backward", counting)
-    for what, part in {
-            "all": params,
-            "no embedding": {**params, "embedding": freeze(params["embedding"]),
-                             "embedding_norm": freeze(params["embedding_norm"])},
-            "two blocks": {**freeze(params), "blocks": [freeze(params["blocks"][0]),
-                                                        *params["blocks"][1:]]},
-            "head": {**freeze(params), "output": params["output"]},
-            "lowest block": {**freeze(params), "blocks": [params["blocks"][0], *freeze(
-                params["blocks"][1:])]}}.items():
+    for what, part in parts.items():
         made.clear()
         model.params = part
-        model.loss_and_grads(BATCH)
+        model.loss_and_grads(batch)
         counts[what] = sum(made)
+    return counts
+
+
+def test_no_time_is_spent_on_what_is_frozen(monkeypatch):
+    """Below what learns, there are no matrix products at all."""
+    model = encoder()
+    params, blocks = model.params, model.params["blocks"]
+    counts = matrix_products(monkeypatch, model, BATCH, {
+        "all": params,
+        "no embedding": {**params, "embedding": freeze(params["embedding"]),
+                         "embedding_norm": freeze(params["embedding_norm"])},
+        "two blocks": {**freeze(params), "blocks": [freeze(blocks[0]), *blocks[1:]]},
+        "head": {**freeze(params), "output": params["output"]},
+        "lowest block": {**freeze(params), "blocks": [blocks[0], *freeze(blocks[1:])]}})
     # six projections a block, two products each; the head's output is a further one
     assert counts == {"all": 2 + 36, "no embedding": 2 + 36, "two blocks": 1 + 24, "head": 2,
                       "lowest block": 1 + 2 * 6 + 12}
+
+
+def test_no_time_is_spent_on_what_is_frozen_in_a_decoder(monkeypatch):
+    model = decoder(tied_embeddings="none")
+    params, blocks = model.params, model.params["blocks"]
+    counts = matrix_products(monkeypatch, model, PAIRS, {
+        "all": params,
+        "two blocks": {**freeze(params), "blocks": [freeze(blocks[0]), *blocks[1:]]},
+        "head": {**freeze(params), "output": params["output"]},
+        "embedding": {**freeze(params), "embedding": params["embedding"]}})
+    assert counts == {"all": 2 + 36, "two blocks": 1 + 24, "head": 2, "embedding": 1 + 3 * 6}
 
 
 def test_a_frozen_table_costs_no_table(monkeypatch):

@@ -102,8 +102,8 @@ def test_equal_to_the_plain_step_and_of_its_type(dtype, tolerance):
         model, rng = make(dtype, **options), np.random.default_rng(4)
         plain = decoder_only_step(model.params, config=model.config)
         lean = model.decoding_step()
-        # Both go on; they change places and one of them becomes two; one of the three is left.
-        for length, rows in ((5, [0, 1]), (1, [0, 1]), (1, [1, 0, 0]), (1, [2])):
+        # Two prompts in two pieces; they change places and one becomes two; one of three is left.
+        for length, rows in ((5, [0, 1]), (3, [0, 1]), (1, [0, 1]), (1, [1, 0, 0]), (1, [2])):
             ids = tokens(model, rng, len(rows), length)
             a, b = plain(ids, np.array(rows)), lean(ids, np.array(rows))
             assert a.dtype == b.dtype == dtype
