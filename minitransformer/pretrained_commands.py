@@ -2,7 +2,7 @@
 
 import sys
 
-from minitransformer.train_commands import seed
+from minitransformer.train_commands import a_name, seed
 
 
 def add_commands(add):
@@ -20,7 +20,8 @@ def add_commands(add):
                      help="print the vectors: a list of 384 numbers for each sentence")
 
     sub = add(transcribe, "transcribe talk.wav", "transcribe part-1.wav part-2.wav")
-    sub.add_argument("files", nargs="+", metavar="FILE.wav", help="recordings of English speech")
+    sub.add_argument("files", nargs="+", type=a_name, metavar="FILE.wav",
+                     help="recordings of English speech")
 
     sub = add(chat, "chat", 'chat "What is the capital of France?"',
               'chat --system "Answer in one word."', "chat < questions.txt")

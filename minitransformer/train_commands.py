@@ -17,7 +17,7 @@ def add_tasks(parser, add_command):
         sub = add_command(tasks, run, *examples)
         folder = RUNS / sub.get_default("name")
         sub.add_argument("--steps", type=int, metavar="N", help="how many updates in all")
-        sub.add_argument("--out", type=Path, default=folder, metavar="DIR",
+        sub.add_argument("--out", type=a_path, default=folder, metavar="DIR",
                          help=f"where model, log and loss curve go (default {folder})")
         sub.add_argument("--resume", action="store_true", help="continue the run in DIR")
         sub.add_argument("--seed", type=seed, default=0, metavar="N",
@@ -38,7 +38,7 @@ def add_tasks(parser, add_command):
 
     sub = add(translator, "train translator", "train translator --steps 300 --out runs/short",
               "train translator --resume", "train translator --pairs my-pairs.tsv --out runs/mine")
-    sub.add_argument("--pairs", type=Path, metavar="FILE",
+    sub.add_argument("--pairs", type=a_path, metavar="FILE",
                      help="train on this file: in each line a source, a tab and its target")
 
     sub = add(classifier, "train classifier --data vowels", "train classifier --data digits",
@@ -51,11 +51,11 @@ def add_tasks(parser, add_command):
               "train language-model --steps 300 --out runs/short",
               "train language-model --text my-notes --out runs/mine",
               "train language-model --config runs/mine/config.json --vocab 1000 --out runs/other")
-    sub.add_argument("--text", type=Path, metavar="PATH",
+    sub.add_argument("--text", type=a_path, metavar="PATH",
                      help="learn this file or folder of UTF-8 text (default: the Python manual)")
     sub.add_argument("--vocab", type=_vocab, metavar="N",
                      help='the size of the byte-pair vocabulary, or "characters"')
-    sub.add_argument("--config", type=Path, metavar="FILE",
+    sub.add_argument("--config", type=a_path, metavar="FILE",
                      help="settings in JSON, all or some, as in the config.json of a run")
 
 
@@ -64,6 +64,18 @@ def seed(word):
     if not word.isdecimal():
         raise argparse.ArgumentTypeError(f"{word!r} is not a whole number from 0 on")
     return int(word)
+
+
+def a_name(word):
+    """What an option takes that names a file or folder: not "", which would be the current one."""
+    if not word:
+        raise argparse.ArgumentTypeError('the name is empty: give one ("." is the current folder)')
+    return word
+
+
+def a_path(word):
+    """A name as a Path."""
+    return Path(a_name(word))
 
 
 def _vocab(word):

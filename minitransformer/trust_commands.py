@@ -2,34 +2,37 @@
 
 from pathlib import Path
 
+from minitransformer.train_commands import a_path
+
 
 def add_commands(add):
     """Give the command line its parsers. add: add_command of cli, for its list of commands."""
     sub = add(keygen, "keygen my-key")
-    sub.add_argument("path", type=Path, metavar="KEY",
+    sub.add_argument("path", type=a_path, metavar="KEY",
                      help="where the private key goes; the public one goes to KEY.pub")
 
     sub = add(sign, "sign runs/translator/translator.npz --key my-key", "sign --code --key my-key")
     _add_what(sub)
-    sub.add_argument("--key", type=Path, required=True, metavar="KEY", help="your private key")
+    sub.add_argument("--key", type=a_path, required=True, metavar="KEY", help="your private key")
 
     sub = add(verify, "verify translator.npz --key my-key.pub", "verify --code --key my-key.pub",
               "verify --code other-clone/minitransformer --key my-key.pub")
     _add_what(sub)
-    sub.add_argument("--key", type=Path, required=True, metavar="PUBLIC",
+    sub.add_argument("--key", type=a_path, required=True, metavar="PUBLIC",
                      help="the public key of whom you trust")
 
 
 def _add_what(sub):
     what = sub.add_mutually_exclusive_group(required=True)
-    what.add_argument("file", nargs="?", type=Path, metavar="FILE", help="a file, such as a model")
-    what.add_argument("--code", nargs="?", type=Path, const=Path(__file__).resolve().parent,
+    what.add_argument("file", nargs="?", type=a_path, metavar="FILE",
+                      help="a file, such as a model")
+    what.add_argument("--code", nargs="?", type=a_path, const=Path(__file__).resolve().parent,
                       metavar="FOLDER", help="all files of this package, or of one in FOLDER")
 
 
 def add_requirement(sub):
     """Give a command that loads a model the option --require-signature."""
-    sub.add_argument("--require-signature", type=Path, metavar="PUBLIC",
+    sub.add_argument("--require-signature", type=a_path, metavar="PUBLIC",
                      help="refuse a model that the owner of this public key has not signed")
 
 

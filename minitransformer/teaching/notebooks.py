@@ -20,12 +20,8 @@ from pathlib import Path
 
 from minitransformer.teaching.compare import outputs_differ
 from minitransformer.teaching.tidy import (
-    code_up_to,
-    has_tag,
-    measured_outputs,
-    tidy,
-    unsupported_claim,
-)
+    code_up_to, has_tag, measured_outputs, tidy, unsupported_claim)
+from minitransformer.train_commands import a_name
 
 LESSONS = Path(__file__).resolve().parents[2] / "lessons"
 SECONDS, TRAINING_SECONDS, HANG_SECONDS = 60, 180, 900
@@ -216,10 +212,12 @@ def add_arguments(parser):
     group.add_argument("--check", nargs="*", metavar="NN", help="run and compare lessons")
     group.add_argument("--build", nargs="*", metavar="NN", help="run lessons and write them")
     group.add_argument("--remeasure", nargs="*", metavar="NN", help="build, and measure anew")
-    group.add_argument("--copy", metavar="DIR", help="make a working copy without outputs")
-    group.add_argument("--html", nargs="?", const="site", metavar="DIR",
+    group.add_argument("--copy", type=a_name, metavar="DIR",
+                       help="make a working copy without outputs")
+    group.add_argument("--html", type=a_name, nargs="?", const="site", metavar="DIR",
                        help="write all lessons as pages that need no network (default DIR: site)")
-    parser.add_argument("--mathjax", metavar="FILE", help="--html with another MathJax 3")
+    parser.add_argument("--mathjax", type=a_name, metavar="FILE",
+                        help="--html with another MathJax 3")
 
 
 def run(options):
