@@ -1,6 +1,7 @@
 """What the export of the lessons refuses, and what it reports."""
 
 import importlib.util
+import tempfile
 
 import pytest
 from small_lessons import notebook, write_project
@@ -8,7 +9,7 @@ from small_lessons import notebook, write_project
 from minitransformer import cli
 from minitransformer.teaching.pages import export_pages
 from minitransformer.teaching.pages.links import broken_links
-from minitransformer.teaching.pages.site import MARK
+from minitransformer.teaching.pages.site import MARK, Site
 
 pytest.importorskip("nbconvert")
 
@@ -44,6 +45,22 @@ def test_a_folder_of_something_else_is_refused(project, tmp_path):
     for place in (tmp_path, tmp_path / "thesis.txt"):
         with pytest.raises(FileExistsError, match="not an export .*: give a new folder"):
             export_pages(place, lessons=project / "lessons")
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_any_page_is_made(
+        project, tmp_path, monkeypatch):
+    monkeypatch.setattr(Site, "render", lambda site: pytest.fail("the pages are made"))
+    (tmp_path / "thesis.txt").write_text("years of work", encoding="utf-8")
+    with pytest.raises(OSError, match="because of .*thesis.txt .*: give another folder"):
+        export_pages(tmp_path / "thesis.txt" / "new" / "site", lessons=project / "lessons")
+
+    def refuse(dir):
+        raise PermissionError(13, "Permission denied", str(dir))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    with pytest.raises(OSError, match=r"written to .*site, because of .* \(Permission denied\)"):
+        export_pages(tmp_path / "new" / "site", lessons=project / "lessons")
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 

@@ -1,5 +1,6 @@
 """All pages together: collected in memory, checked, and then written into one folder."""
 
+import tempfile
 import time
 from pathlib import Path, PurePosixPath
 
@@ -18,11 +19,13 @@ def export_pages(folder, *, lessons=notebooks.LESSONS, mathjax=None):
     """Write all lessons as pages into a folder. Returns the problems, such as links to nothing.
 
     An earlier export in the folder is replaced; a folder that holds anything else is refused with
-    FileExistsError. mathjax: a MathJax 3 in one file, to use instead of JupyterLab's.
-    Raises ValueError for a lesson that was never built.
+    FileExistsError, a place that cannot be written with OSError, both before any work. mathjax: a
+    MathJax 3 in one file, to use instead of JupyterLab's. Raises ValueError for a lesson that was
+    never built.
     """
     start, folder = time.monotonic(), Path(folder)
     old = _own_files(folder)
+    _expect_writable(folder)
     paths = notebooks._paths((), lessons)
     if not paths:
         raise FileNotFoundError(f"there are no lessons in {lessons}")
@@ -160,6 +163,16 @@ def _own_files(folder):
     names = (folder / MARK).read_text(encoding="utf-8").splitlines()[1:]
     return [folder / name for name in names if not {"..", ""} & set(PurePosixPath(name).parts)
             and not PurePosixPath(name).is_absolute()]
+
+
+def _expect_writable(folder):
+    """Raise OSError unless a file can be made in folder, or where folder would be made."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    try:
+        tempfile.TemporaryFile(dir=there).close()
+    except OSError as error:
+        raise OSError(f"the pages cannot be written to {folder}, because of {there} "
+                      f"({error.strerror}): give another folder") from error
 
 
 def _write(folder, files, old):
