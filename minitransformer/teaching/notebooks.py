@@ -70,7 +70,7 @@ def check(lessons=(), *, folder=LESSONS):
 
 
 def copy_lessons(folder, *, lessons=LESSONS):
-    """Copy the notebooks without outputs to a new folder. Raises FileExistsError, never replaces.
+    """Copy the notebooks to a new folder, and say how many. FileExistsError: never replaces.
 
     Without outputs, because a prediction is worth making only while its answer is unseen.
     """
@@ -87,7 +87,13 @@ def copy_lessons(folder, *, lessons=LESSONS):
             if cell.cell_type == "code":
                 cell.outputs, cell.execution_count = [], None
         _write(notebook, folder / path.name)
-    return len(paths)
+    return counted(paths)
+
+
+def counted(paths):
+    """ "25 lessons (1 of them in two languages)": a translation, NN_name_zh.ipynb, is no other."""
+    twice = sum(path.stem.endswith("_zh") for path in paths)
+    return f"{len(paths) - twice} lessons" + f" ({twice} of them in two languages)" * bool(twice)
 
 
 def _paths(lessons, folder):
@@ -212,12 +218,10 @@ def add_arguments(parser):
     group.add_argument("--check", nargs="*", metavar="NN", help="run and compare lessons")
     group.add_argument("--build", nargs="*", metavar="NN", help="run lessons and write them")
     group.add_argument("--remeasure", nargs="*", metavar="NN", help="build, and measure anew")
-    group.add_argument("--copy", type=a_name, metavar="DIR",
-                       help="make a working copy without outputs")
+    group.add_argument("--copy", type=a_name, metavar="DIR", help="make a copy without outputs")
     group.add_argument("--html", type=a_name, nargs="?", const="site", metavar="DIR",
                        help="write all lessons as pages that need no network (default DIR: site)")
-    parser.add_argument("--mathjax", type=a_name, metavar="FILE",
-                        help="--html with another MathJax 3")
+    parser.add_argument("--mathjax", type=a_name, metavar="FILE", help="--html with this MathJax 3")
 
 
 def run(options):
@@ -227,7 +231,7 @@ def run(options):
     if options.rest and any(choice is not None for choice in chosen):
         raise ValueError(f"{' '.join(options.rest)} would be JupyterLab's, which is not opened")
     if options.copy is not None:
-        print(f"{copy_lessons(options.copy)} lessons copied to {options.copy}")
+        print(f"{copy_lessons(options.copy)} copied to {options.copy}")
         return 0
     if options.html is not None or options.mathjax:
         from minitransformer.teaching.pages import export_pages

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -174,7 +175,7 @@ def test_a_copy_holds_no_outputs_and_overwrites_nothing(tmp_path):
     nb = read(path)
     nb.cells[0].outputs = [nbformat.v4.new_output("stream", text="1\n")]
     path.write_text(nbformat.writes(nb), encoding="utf-8")
-    assert notebooks.copy_lessons(tmp_path / "mine", lessons=tmp_path) == 1
+    assert notebooks.copy_lessons(tmp_path / "mine", lessons=tmp_path) == "1 lessons"
     copied = tmp_path / "mine" / "04_small.ipynb"
     assert read(copied).cells[0].outputs == [] and read(path).cells[0].outputs != []
     copied.write_text("my work", encoding="utf-8")
@@ -183,6 +184,13 @@ def test_a_copy_holds_no_outputs_and_overwrites_nothing(tmp_path):
     assert copied.read_text(encoding="utf-8") == "my work"
     with pytest.raises(FileExistsError, match="04_small.ipynb is a file: .* a new folder"):
         notebooks.copy_lessons(copied, lessons=tmp_path)
+
+
+def test_a_translation_is_no_other_lesson():
+    names = ["03_b.ipynb", "04_small.ipynb", "04_small_zh.ipynb"]
+    assert notebooks.counted([Path(name) for name in names[:2]]) == "2 lessons"
+    assert notebooks.counted([Path(name) for name in names]) == \
+        "2 lessons (1 of them in two languages)"
 
 
 @pytest.mark.parametrize("problems, code", [([], 0), (["04_small: no"], 1)])

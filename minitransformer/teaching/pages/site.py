@@ -37,7 +37,7 @@ def export_pages(folder, *, lessons=notebooks.LESSONS, mathjax=None):
     _write(folder, files, old)
     size = sum(len(data) if isinstance(data, bytes) else len(data.encode("utf-8"))
                for data in files.values())
-    print(f"{len(paths)} lessons, {len(files)} files, {size / 1e6:.1f} MB in "
+    print(f"{notebooks.counted(paths)}, {len(files)} files, {size / 1e6:.1f} MB in "
           f"{time.monotonic() - start:.0f} s: open {folder / 'index.html'}")
     return problems
 
