@@ -8,7 +8,8 @@ import tempfile
 from pathlib import Path
 
 from minitransformer.parallel.data_parallel import DataParallelTrainer
-from minitransformer.parallel.processes import EXIT_INTERRUPTED, Together, ending_together, world
+from minitransformer.parallel.processes import (
+    EXIT_INTERRUPTED, InterruptedTogether, ending_together, world)
 from minitransformer.parallel.split_training import (
     SequenceParallelTrainer, TensorParallelTrainer)
 
@@ -27,7 +28,7 @@ def train_in_parallel(train, folder, way, **settings):
     try:
         with ending_together(comm), _work_place(Path(folder), comm) as own:
             train(own, trainer=functools.partial(WAYS[way], comm=comm), **settings)
-    except Together:
+    except InterruptedTogether:
         if comm.rank:
             sys.exit(EXIT_INTERRUPTED)
         raise
@@ -36,11 +37,11 @@ def train_in_parallel(train, folder, way, **settings):
 @contextlib.contextmanager
 def _work_place(folder, comm):
     """The folder of process 0; silence and a temporary one, with the run's settings, of another."""
-    settings = {path.name: path.read_bytes() for path in folder.glob("*.json")}
-    settings = comm.bcast(settings)
     if comm.rank == 0:
+        comm.bcast({path.name: path.read_bytes() for path in folder.glob("*.json")})
         yield folder
         return
+    settings = comm.bcast(None)
     with (tempfile.TemporaryDirectory() as own, contextlib.redirect_stdout(io.StringIO())):
         for name, content in settings.items():
             (Path(own) / name).write_bytes(content)

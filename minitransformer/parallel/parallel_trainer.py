@@ -7,7 +7,7 @@ import threading
 import numpy as np
 
 from minitransformer.parallel.collectives import total
-from minitransformer.parallel.processes import Together
+from minitransformer.parallel.processes import InterruptedTogether
 from minitransformer.training.trainer import Trainer
 from minitransformer.tree import tree_items
 
@@ -22,7 +22,7 @@ class ParallelTrainer(Trainer):
     How they share the work is the children's. Parameters, moments and step begin as those of
     process 0, which alone prints and writes. Its checkpoints are those of one process: any number
     of processes goes on from them, sharing the work in any way. Ctrl-C lets all of them end after
-    the same step (Together).
+    the same step (InterruptedTogether).
 
     Raises ValueError for batch norm, whose running statistics several processes do not keep; for
     watch=True, since the operation is another process's as often as not; and for frozen arrays
@@ -56,13 +56,14 @@ class ParallelTrainer(Trainer):
         return super()._loss_and_grads()
 
     def _agreed(self, count):
-        """The sum of all processes' counts; Together, if one of them has heard Ctrl-C."""
+        """The sum of all processes' counts. InterruptedTogether, if one has heard Ctrl-C."""
         count, interrupted = total([count, int(self.interrupted)], self.comm)
         if interrupted:
-            raise Together
+            raise InterruptedTogether
         return int(count)
 
     def _begin_as_process_0(self):
+        """Take its parameters, moments and step. Raises ValueError as the class says."""
         params, state, self.state, self.step = self.comm.bcast(
             (self.model.params, self.optimizer.state(), self.state, self.step))
         given = dict(tree_items(params))
@@ -77,7 +78,12 @@ class ParallelTrainer(Trainer):
 
     @contextlib.contextmanager
     def _listening(self):
-        """Ctrl-C inside the block is only noted; with the next step's counts all hear of it."""
+        """Ctrl-C inside the block is only noted; with the next step's counts all hear of it.
+
+        Behind the last step no counts follow. There process 0 ends all: it alone knows when the
+        last checkpoint is written.
+        """
+        self.interrupted = False
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -90,5 +96,5 @@ class ParallelTrainer(Trainer):
             yield
         finally:
             signal.signal(signal.SIGINT, before)
-        if self.interrupted:  # after the last step
+        if self.interrupted and self.comm.rank == 0:
             raise KeyboardInterrupt

@@ -16,7 +16,7 @@ EXIT_INTERRUPTED = 130
 SUM, MAX = "SUM", "MAX"  # the operations of Alone, by MPI's names
 
 
-class Together(KeyboardInterrupt):
+class InterruptedTogether(KeyboardInterrupt):
     """Ctrl-C, heard by all processes at the same place: each may end in its own time."""
 
 
@@ -65,19 +65,14 @@ def ending_together(comm):
     """An error of one process inside the block ends the whole job, and says whose it was.
 
     The others may be waiting for this process in a sum over all, and would wait forever. What all
-    of them meet, process 0 tells: the others give it a second to be first. Ctrl-C passes through
-    when it was heard Together.
+    of them meet, process 0 tells: the others give it a second to be first. sys.exit is an error
+    unless it says that all went well. InterruptedTogether passes through: nobody waits then.
     """
     try:
         yield
-    except Together:
-        raise
-    except SystemExit as error:
-        if error.code not in (None, 0):
-            comm.Abort(1)
-        raise
     except BaseException as error:
-        if comm.size == 1:
+        went_well = isinstance(error, SystemExit) and error.code in (None, 0)
+        if comm.size == 1 or went_well or isinstance(error, InterruptedTogether):
             raise
         if comm.rank:
             time.sleep(1.0)

@@ -9,7 +9,7 @@ import copy
 import numpy as np
 
 from minitransformer.parallel.parallel_trainer import ParallelTrainer
-from minitransformer.parallel.processes import Together
+from minitransformer.parallel.processes import InterruptedTogether
 from minitransformer.parallel.sequence_parallel import SequenceParallel
 from minitransformer.parallel.shards import gather, norm_of_all, shard
 from minitransformer.parallel.tensor_parallel import TensorParallel
@@ -43,7 +43,7 @@ class TensorParallelTrainer(ParallelTrainer):
         """As Trainer.train; the given model then holds what was learned, on every process."""
         try:
             rows = super().train(steps)
-        except Together:
+        except InterruptedTogether:
             self._give_back()
             raise
         self._give_back()

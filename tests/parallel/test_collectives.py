@@ -21,7 +21,7 @@ def test_each_is_the_others_transpose_and_gradients_pass_through(n):
      "process 1 of 2: AssertionError: out of paper. All processes are ended.", 1),
     ("if comm.rank: raise KeyboardInterrupt",
      "process 1 of 2: interrupted. All processes are ended.", 130),
-    ("if comm.rank: sys.exit(3)", "MPI_Abort", 1),
+    ("if comm.rank: sys.exit(3)", "process 1 of 2: SystemExit: 3. All processes are ended.", 1),
     ("raise OSError('on all')", "process 0 of 2: OSError: on all. All processes are ended.", 1),
 ])
 def test_what_ends_one_process_ends_the_others_that_wait_for_it(end, words, code):
@@ -33,6 +33,15 @@ def test_what_ends_one_process_ends_the_others_that_wait_for_it(end, words, code
                        "    comm.Barrier()", seconds=60)
     assert job.returncode == code, job.stderr
     assert words in job.stderr
+
+
+@needs_mpi
+def test_one_process_alone_ends_as_it_would_without():
+    job = run(1, "-c", "import sys\n"
+                       "from minitransformer.parallel import ending_together, world\n"
+                       "with ending_together(world()):\n"
+                       "    sys.exit(3)", seconds=60)
+    assert job.returncode == 3 and "MPI_Abort" not in job.stderr
 
 
 def test_nothing_else_asks_for_it():

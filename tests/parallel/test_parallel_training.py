@@ -99,6 +99,15 @@ def test_ctrl_c_ends_all_after_the_same_step_and_keeps_it(tmp_path, way):
     assert run(2, TRAINING, way, tmp_path, 4, step + 1, "--resume").returncode == 0
 
 
+@pytest.mark.parametrize("way", ["data", *(pytest.param(way, marks=pytest.mark.slow)
+                                          for way in ("tensor", "sequence"))])
+def test_after_ctrl_c_training_may_go_on_and_a_late_one_waits_for_the_checkpoint(tmp_path, way):
+    job = run(2, SCRIPTS / "interrupts_run.py", way, tmp_path, seconds=60)
+    assert job.returncode == 130, job.stderr
+    assert "process 0 of 2: interrupted" in job.stderr
+    assert load_arrays(tmp_path / "checkpoint.npz")[1]["step"] == 4
+
+
 @ways
 def test_what_is_not_a_number_stops_all(tmp_path, way):
     job = run(2, TRAINING, way, tmp_path, 4, 6, "--nan", seconds=60)
