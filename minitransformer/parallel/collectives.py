@@ -1,8 +1,8 @@
 """Collectives: what all processes compute together, as pairs.
 
-There are two, and each is the other's backward. All processes' arrays are seen as one long vector,
-N pieces behind one another; a collective is then a matrix of N x N blocks, each 0 or the identity
-I, and backward multiplies by its transpose, as everywhere.
+Two are enough, each the other's backward: copy_to_all and sum_over_all, MPI's Allreduce (f and g in
+Shoeybi et al. 2019, section 3). All processes' arrays, behind one another, are one long vector, and
+a collective a matrix of blocks, each 0 or the identity I: backward multiplies by its transpose.
 
 One agreement decides what a gradient means. An array that is the same on all processes is one
 array, and stands for one number of the model each, however many copies of it there are; its
@@ -17,12 +17,12 @@ import numpy as np
 
 
 def total(x, comm):
-    """The sum of all processes' arrays x, on every process: no pair, only the operation."""
+    """The sum of all processes' x (...), on every process: no pair, only the operation."""
     return _reduced(x, comm, "SUM")
 
 
 def largest(x, comm):
-    """The largest of all processes' x, entry by entry, on every process. x is real."""
+    """The largest of all processes' x (...), real, entry by entry, on every process."""
     return _reduced(x, comm, "MAX")
 
 

@@ -26,6 +26,7 @@ class CountedComm:
         self.comm, self.rank, self.size, self.sent = comm, comm.rank, comm.size, []
 
     def __getattr__(self, name):
+        """The communicator's method of this name, which writes each of its calls down."""
         method = getattr(self.comm, name)
 
         def counted(*given, op=None, **options):

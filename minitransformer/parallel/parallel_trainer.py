@@ -52,7 +52,7 @@ class ParallelTrainer(Trainer):
 
     def _loss_and_grads(self):
         """As Trainer's, of a model whose processes all work on each batch."""
-        self._agreed(0)
+        self._agreed(0)  # all have the same count; what is asked is Ctrl-C
         return super()._loss_and_grads()
 
     def _agreed(self, count):

@@ -87,4 +87,5 @@ class GeneratorOfPiece(NamedTuple):
     def random(self, shape, dtype):
         """As Generator.random, of shape (B, T, D) with the piece's T."""
         B, _, D = shape
-        return self.places.cut(self.rng.random((B, self.places.length, D), dtype))
+        return self.places.cut(
+            self.rng.random((B, self.places.length, D), dtype))               # (B, T, D)

@@ -105,7 +105,8 @@ def _joined(out, log_total, part, log_part):
     empty = total == 0                                                         # (B, H, T, 1)
     total = np.where(empty, 1, total)                                          # (B, H, T, 1)
     out = (before * out + new * part) / total            # (B, H, T, K) [ring_attention.out]
-    return out, np.where(empty, -np.inf, highest + np.log(total))
+    log_total = np.where(empty, -np.inf, highest + np.log(total))              # (B, H, T, 1)
+    return out, log_total
 
 
 def _moved(score_bias, first_query, first_key):

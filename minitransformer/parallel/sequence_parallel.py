@@ -29,10 +29,10 @@ class SequenceParallel:
         model = SequenceParallel(EncoderDecoder(config, seed=0), comm=world())
         loss, grads = model.loss_and_grads(batch, dropout_seed=(0, step))
 
-    A Trainer takes it as it takes the model: all processes give the same batches, get the same loss
-    and gradients, to the bit, and make the same steps. params are the model's, whole on each;
-    model: the model itself, to save it or to write with it. Lengths that the processes do not
-    divide are cut unevenly.
+    A Trainer of one thread takes it as it takes the model: all processes give the same batches, get
+    the same loss and gradients, to the bit, and make the same steps. params are the model's, whole
+    on each; model: the model itself, to save it or to write with it. Lengths that the processes do
+    not divide are cut unevenly.
     Raises ValueError for batch norm, whose means would run over one process's tokens; and when the
     parameters are not those of process 0.
     """

@@ -52,6 +52,7 @@ def shard(params, rank, size, *, config):
             raise ValueError(f"{name!r} is frozen, but here every array learns: thaw it first")
 
     def part(x, name):
+        """Of each of the pieces that stand side by side, this process's part."""
         axis, halves = _cut(name, config)
         if axis is None:
             return np.array(x)
@@ -64,6 +65,7 @@ def shard(params, rank, size, *, config):
 def join(shards, *, config):
     """The whole tree of all processes' parts, a list by rank: what shard took apart."""
     def whole(name, *parts):
+        """part's opposite: the parts of the first piece in the order of ranks, then the next's."""
         axis, halves = _cut(name, config)
         if axis is None:
             return parts[0]

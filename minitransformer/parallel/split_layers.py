@@ -126,7 +126,7 @@ def split_attention_forward(params, x, memory=None, *, config, comm, mask=None, 
         **_own_heads(config, comm, crosses=memory is not None))               # (B, T, D)
     y, total_cache = sum_over_all_forward(part, comm=comm)     # (B, T, D) [split_attention.y]
     biased = "b" in params["out"]
-    return (y + params["out"]["b"] if biased else y,
+    return (y + params["out"]["b"] if biased else y,                          # (B, T, D)
             SplitAttentionCache(copy_cache, attention_cache, total_cache, biased))
 
 
@@ -157,6 +157,7 @@ def _own_heads(config, comm, crosses):
     own = slice(comm.rank * n_heads, (comm.rank + 1) * n_heads)
 
     def on_scores(_, T, S):
+        """The biases of all heads, each a function of a tile, cut to the own ones."""
         everyone = options["positions"].on_scores(config.n_heads, T, S)
         return {name: lambda *tile, bias=bias: bias(*tile)[own] for name, bias in everyone.items()}
 

@@ -21,8 +21,10 @@ class TensorParallelTrainer(ParallelTrainer):
     """A ParallelTrainer over TensorParallel: each process trains its shard, with its own moments.
 
     model and optimizer are given whole, and hold what was learned when train comes back, also when
-    it ended by Ctrl-C; in between .model and .optimizer are this process's part. A checkpoint needs
-    the memory of the whole on every process for a moment.
+    it ended by Ctrl-C; in between .model and .optimizer are this process's part. The given ones
+    stay in memory meanwhile, so what a process has less of are gradients and activations: for a
+    model that is too large for one, make a TensorParallel and let go of the whole. A checkpoint
+    needs the whole once more, on every process, for a moment.
 
     Raises ValueError as TensorParallel and ParallelTrainer; and for threads, whose messages would
     meet in another order on another process.
@@ -35,6 +37,7 @@ class TensorParallelTrainer(ParallelTrainer):
         self.model = TensorParallel(model, comm=self.comm)
         self.optimizer = copy.copy(optimizer)
         self.optimizer.params = self.model.params
+        # An optimizer's state goes by the names of its attributes.
         for name, tree in shard(optimizer.state(), self.comm.rank, self.comm.size,
                                 config=model.config).items():
             setattr(self.optimizer, name, tree)
@@ -50,6 +53,7 @@ class TensorParallelTrainer(ParallelTrainer):
         return rows
 
     def _give_back(self):
+        """Write what was learned, the whole of it, into the given model and optimizer."""
         model, optimizer = self.given
         tree_map(np.copyto, model.params, self._whole(self.model.params))
         optimizer.load_state(self._whole(self.optimizer.state()))

@@ -78,6 +78,7 @@ class TensorParallel:
                                                    comm=self.comm))
 
     def _loss(self, batch, dropout_seed, **options):
+        """The loss, its cache and that of the logits."""
         logits, cache = self.split.forward(self.params, **self.split.inputs(batch),
                                            config=self.config, comm=self.comm,
                                            dropout_seed=dropout_seed)         # (..., V_r)

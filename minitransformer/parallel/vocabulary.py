@@ -24,8 +24,8 @@ class VocabularyEmbeddingCache(NamedTuple):
 def vocabulary_embedding_forward(table, *, ids, first, comm):
     """y_n = table[ids_n], of a table whose rows are split.
 
-    table (V_r, D), the rows of the ids from first on; ids (...) int -> y (..., D), cache. The
-    process that has a row gives it, the others zeros, and the sum over all is the row.
+    table (V_r, D), the rows of the ids from first on; ids (...) int -> y (..., D), cache. Who has
+    a row gives it, the others zeros; the sum is the row. An id of nobody is for the caller to find.
     """
     places = np.asarray(ids) - first                                   # (...)
     mine = (places >= 0) & (places < len(table))                       # (...)

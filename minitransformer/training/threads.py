@@ -31,6 +31,7 @@ def thread_map(threads):
                           f"for each of them: python -m pip install threadpoolctl") from error
 
     def run(f, items):
+        """As map: as many items at a time as there are threads, and their results in order."""
         items = list(items)
         for start in range(0, len(items), threads):
             yield from pool.map(f, items[start:start + threads])

@@ -177,7 +177,7 @@ class Trainer:
         """How many targets of a batch count: as many as the model's loss is the mean of."""
         return int(np.count_nonzero(batch.targets != self.model.ignore_index))
 
-    _clip = staticmethod(clip_by_global_norm)  # grads may be a part: then by the norm of all
+    _clip = staticmethod(clip_by_global_norm)  # replaced where grads are a part of all
 
     def _whole(self, tree):
         """A tree as one process has it; where each has a part, they are joined here."""
