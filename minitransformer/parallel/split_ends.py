@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minitransformer.layers.options import POOLINGS, Norm, Pair, norms_around
+from minitransformer.layers.options import POOLINGS, norms_around
+from minitransformer.models.head import HeadCache
 from minitransformer.parallel.shards import first_id
 from minitransformer.parallel.split_layers import (
     column_parallel_backward, column_parallel_forward)
@@ -47,15 +48,6 @@ def batch_places(ids):
     return np.arange(np.size(ids)).reshape(np.shape(ids))                     # (B, T)
 
 
-class SplitHeadCache(NamedTuple):
-    norm: Norm
-    final_norm: NamedTuple
-    pooling: Pair
-    pooled: NamedTuple
-    output: NamedTuple
-    tied: bool
-
-
 def split_head_forward(params, x, table=None, *, config, comm, pooling="none", mask=None):
     """As head, the output's columns (or the table's rows) split: logits of the own vocabulary.
 
@@ -68,8 +60,7 @@ def split_head_forward(params, x, table=None, *, config, comm, pooling="none", m
     x, pooled_cache = pool.forward(x, mask=mask)                              # (B, D) or (B, T, D)
     output = params["output"] if table is None else {"w": table.T}            # (D, V_r)
     logits, output_cache = column_parallel_forward(output, x, comm=comm)      # (..., V_r)
-    return logits, SplitHeadCache(norm, norm_cache, pool, pooled_cache, output_cache,
-                                  table is not None)
+    return logits, HeadCache(norm, norm_cache, pool, pooled_cache, output_cache, table is not None)
 
 
 # A chain, as head's; what comes from the output is summed over all at once, so that above it

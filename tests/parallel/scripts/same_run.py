@@ -7,7 +7,7 @@ from small_runs import make
 
 from minitransformer.parallel import ending_together, world
 from minitransformer.parallel.command import WAYS
-from minitransformer.training import Trainer
+from minitransformer.training import SGD, Trainer
 from minitransformer.tree import freeze, tree_add, tree_items, tree_map, tree_norm
 
 comm, way = world(), sys.argv[1]
@@ -22,7 +22,7 @@ def distance(a, b):
     return tree_norm(tree_add(a, tree_map(np.negative, b))) / tree_norm(b)
 
 
-def trainers(kind, frozen=False):
+def trainers(kind, frozen=False, momentum=False):
     """(the processes', one process's) over equal models and batches."""
     for own in (False, True):
         # The weights of process 0 are taken, whatever the others begin with.
@@ -31,6 +31,8 @@ def trainers(kind, frozen=False):
             model, optimizer, batches = make(kind)
             model.params["blocks"][0] = freeze(model.params["blocks"][0])
             optimizer = type(optimizer)(model.params, lr=1e-2)
+        if momentum:
+            optimizer = SGD(model.params, lr=0.1, momentum=0.9)
         settings = {**SETTINGS, "validation": [batches.batch(100 + i) for i in range(3)]}
         yield (Trainer(model, optimizer, batches, **settings) if own else
                WAYS[way](model, optimizer, batches, comm=comm, **settings))
@@ -64,6 +66,7 @@ with ending_together(comm):
     same_step_and_same_run("encoder_only")
     same_step_and_same_run("features")
     same_step_and_same_run("masked words")
+    same_step_and_same_run("decoder_only", momentum=True)
     if way != "tensor":  # which refuses them
         same_step_and_same_run("decoder_only", frozen=True)
     counts = comm.allgather(sum(int((make("decoder_only")[2].batch(i).targets != 0).sum())
