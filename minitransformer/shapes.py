@@ -1,6 +1,7 @@
 """Errors at the door: shapes, ids and sizes are checked by name, before any arithmetic."""
 
 import functools
+import numbers
 
 import numpy as np
 
@@ -69,6 +70,6 @@ def expect_ids(name, ids, size):
 
 
 def expect_fraction(name, value):
-    """Raise ValueError unless 0 <= value < 1."""
-    if not 0 <= value < 1:
+    """Raise ValueError unless value is a number and 0 <= value < 1."""
+    if not (isinstance(value, numbers.Real) and 0 <= value < 1):
         raise ValueError(f"{name} is {value}, expected 0 <= it < 1")

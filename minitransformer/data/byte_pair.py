@@ -146,7 +146,7 @@ class BytePairTokenizer:
             return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
         except FileNotFoundError:
             raise FileNotFoundError(f"there is no tokenizer at {path}: check the path") from None
-        except ValueError as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors too
+        except (ValueError, RecursionError) as error:  # what is no JSON or no UTF-8 is a ValueError
             raise ValueError(f"{path} holds no tokenizer: {error}") from None
 
 

@@ -17,7 +17,7 @@ def read_settings(path, defaults):
                                 f"config.json that `train` leaves in a run's folder")
     try:
         given = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
+    except (ValueError, RecursionError) as error:  # what is no JSON or no UTF-8 is a ValueError
         raise ValueError(f"{path} is not JSON: {error}") from None
     try:
         return with_settings(defaults, given)

@@ -42,7 +42,7 @@ class ByteLevelTokenizer:
     tokens: {token in byte letters: id}; merges: pairs (left, right) of tokens in the order in which
     they are applied; special: {name: id} of the tokens that no text makes, such as "<|endoftext|>".
     split_digits: every digit is a piece of its own, as SmolLM2 has it.
-    Raises ValueError for a merge of what is no token, and for an id that is there twice.
+    Raises ValueError for a merge of what is no token, and for an id that is there twice or is none.
     """
 
     def __init__(self, tokens, merges, *, special, split_digits=False):
@@ -52,6 +52,9 @@ class ByteLevelTokenizer:
         ids = {**tokens, **special}
         self._bytes = {}  # of each id
         for token, i in ids.items():
+            if type(i) is not int or not 0 <= i < 2**31:
+                raise ValueError(f"the id of the token {token!r} is {i!r:.60}, expected a whole "
+                                 f"number from 0 on")
             if i in self._bytes:
                 raise ValueError(f"the id {i} of the token {token!r} is there twice")
             try:
@@ -85,7 +88,7 @@ class ByteLevelTokenizer:
             return cls(tokens, merges, special=special, split_digits=before[0]["type"] == "Digits")
         except FileNotFoundError:
             raise FileNotFoundError(f"there is no tokenizer at {path}: check the path") from None
-        except (TypeError, KeyError, AttributeError, ValueError) as error:
+        except (TypeError, LookupError, AttributeError, ValueError, RecursionError) as error:
             raise ValueError(f"{path} holds no byte-level tokenizer: {error}") from error
 
     def split(self, text):

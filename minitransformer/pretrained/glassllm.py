@@ -14,7 +14,7 @@ import numpy as np
 from minitransformer.data.byte_pair import apply_merges
 from minitransformer.models import DecoderOnly, DecoderOnlyConfig, decoder_only_init
 from minitransformer.pretrained.install import pretrained_file
-from minitransformer.pretrained.names import fill_params, params_template
+from minitransformer.pretrained.names import expect_room, fill_params, params_template
 from minitransformer.pretrained.writer import Writer
 from minitransformer.shapes import expect_ids
 
@@ -47,11 +47,7 @@ def read_model(path):
             max_seq_len=settings["max_len"], norm="rms", norm_eps=settings["eps"],
             activation="swiglu", positions="rotary", rope_base=settings["rope_base"],
             bias=False, scale_embeddings=False, pad_id=-1)
-        # Before anything is made of the sizes that the settings say, the arrays must have room.
-        held = sum(array.size for array in arrays.values())
-        if max(D * config.vocab_size, D * D, config.n_layers) > held:
-            raise ValueError(f"its settings speak of {config.n_layers} layers of width {D} and "
-                             f"{config.vocab_size} tokens, but its arrays hold {held:,} numbers")
+        expect_room(config, arrays, "the file")
     except FileNotFoundError:
         raise
     except Exception as error:  # whatever zip, npy and JSON object to
@@ -89,6 +85,8 @@ class CharacterPairs:
 
     def __init__(self, alphabet, merges):
         self.tokens = [*SPECIAL, *alphabet, *(left + right for left, right in merges)]
+        if odd := [token for token in self.tokens if not isinstance(token, str)]:
+            raise ValueError(f"{odd[0]!r:.60} is a token, but no text")
         self._ids = {token: i for i, token in enumerate(self.tokens)}
         self._merged = {tuple(pair): (rank, pair[0] + pair[1]) for rank, pair in enumerate(merges)}
 
@@ -98,7 +96,7 @@ class CharacterPairs:
         try:
             stored = json.loads(path.read_text(encoding="utf-8"))
             return cls(stored["alphabet"], stored["merges"])
-        except (ValueError, KeyError, TypeError, IndexError) as error:
+        except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
             raise ValueError(f"{path} holds no tokenizer of glassllm's: {error}") from error
 
     @property

@@ -12,11 +12,13 @@ from typing import NamedTuple
 import numpy as np
 
 from minitransformer.models import DecoderOnly, DecoderOnlyConfig, EncoderOnly, EncoderOnlyConfig
-from minitransformer.pretrained.names import beside, fill_params, params_template, transposed
+from minitransformer.pretrained.names import (
+    beside, expect_room, fill_params, params_template, transposed)
 from minitransformer.tree import tree_map
 
 ACTIVATIONS = {"gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh",
                "relu": "relu", "silu": "silu"}  # their names: ours
+TIED = {False: "none", True: "output"}
 
 
 def load_huggingface(folder):
@@ -33,25 +35,16 @@ def load_huggingface(folder):
     try:
         config = layout.config(settings)
     except ValueError as error:
-        raise ValueError(f"{settings.path}: {error}") from error
+        words = str(error).removeprefix(f"{settings.path}: ")  # Settings say it, ours do not
+        raise ValueError(f"{settings.path}: {words}") from error
     path = folder / "model.safetensors"
     arrays = read_safetensors(path)
     if any(name.startswith(layout.prefix) for name in arrays):
         arrays = {name.removeprefix(layout.prefix): x for name, x in arrays.items()}
-    _expect_room(config, sum(x.size for x in arrays.values()), path)
+    expect_room(config, arrays, path)
     params = fill_params(params_template(layout.model.init, config), arrays, layout.table(config),
                          source=path)
     return layout.model.of(config, tree_map(lambda x: np.array(x, order="C"), params))
-
-
-def _expect_room(config, held, path):
-    """Raise ValueError where the configuration asks for more than the file holds: no memory yet."""
-    positions = config.max_seq_len if config.positions == "learned" else 1
-    asked = config.d_model * max(config.vocab_size, positions, config.d_model, config.d_ff)
-    if max(asked, config.n_layers) > held:
-        raise ValueError(f"config.json speaks of an array of {asked:,} numbers and of "
-                         f"{config.n_layers:,} layers, but {path} holds {held:,} numbers in all: "
-                         f"they do not belong together")
 
 
 def read_safetensors(path):
@@ -86,14 +79,14 @@ class Settings:
                                     f"model.safetensors")
         try:
             self.values = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{path} is no JSON: {error}") from error
         if not isinstance(self.values, dict):
             raise ValueError(f"{path} holds no object with settings")
 
     def __getitem__(self, name):
         if name not in self.values:
-            raise ValueError(f"{self.path} does not say {name!r}")
+            raise ValueError(f"{self.path}: it does not say {name!r}")
         return self.values[name]
 
     def get(self, name, default):
@@ -103,15 +96,22 @@ class Settings:
 
     def count(self, name):
         """The setting, which must be a whole number of at least 1."""
-        if not (isinstance(self[name], int) and self[name] > 0):
-            raise ValueError(f"{self.path}: {name} is {self[name]!r}, expected a whole number > 0")
-        return self[name]
+        if not (type(value := self[name]) is int and value > 0):
+            raise ValueError(f"{self.path}: {name} is {value!r:.60}, expected a whole number > 0")
+        return value
+
+    def number(self, name):
+        """The setting, which must be a number above 0 that float32 can hold."""
+        if not (type(value := self[name]) in (int, float) and 0 < value < 1e38):
+            raise ValueError(f"{self.path}: {name} is {value!r:.60}, expected a number above 0 "
+                             f"and below 1e38")
+        return value
 
     def expect(self, name, *choices, default=None):
         """The setting, which must be one of the choices; default where it is absent."""
         value = self.get(name, default)
         if value not in choices:
-            raise ValueError(f"{self.path}: {name} is {value!r}, expected "
+            raise ValueError(f"{self.path}: {name} is {value!r:.60}, expected "
                              f"{' or '.join(map(repr, choices))}: other models are not served")
         return value
 
@@ -123,10 +123,10 @@ def _bert_config(settings):
         settings["vocab_size"], d_model=settings["hidden_size"],
         n_heads=settings["num_attention_heads"], n_layers=settings["num_hidden_layers"],
         d_ff=settings["intermediate_size"], max_seq_len=settings["max_position_embeddings"],
-        dropout=settings.get("hidden_dropout_prob", 0.1), norm_eps=settings["layer_norm_eps"],
-        activation=ACTIVATIONS[settings.expect("hidden_act", *ACTIVATIONS)],
-        norm_placement="post", positions="learned", embedding_norm=True, scale_embeddings=False,
-        pad_id=settings.get("pad_token_id", -1), tied_embeddings="output", pooling="none")
+        dropout=settings.get("hidden_dropout_prob", 0.1), embedding_norm=True, pooling="none",
+        activation=ACTIVATIONS[settings.expect("hidden_act", *ACTIVATIONS)], norm_placement="post",
+        positions="learned", tied_embeddings="output", scale_embeddings=False,
+        pad_id=settings.get("pad_token_id", -1), norm_eps=settings.number("layer_norm_eps"))
 
 
 def _bert_table(config):
@@ -158,7 +158,7 @@ def _gpt2_config(settings):
         settings["vocab_size"], d_model=D, n_heads=settings["n_head"],
         n_layers=settings["n_layer"], d_ff=settings.get("n_inner", 4 * D),
         max_seq_len=settings["n_positions"], dropout=settings.get("resid_pdrop", 0.1),
-        norm_eps=settings["layer_norm_epsilon"], positions="learned", scale_embeddings=False,
+        norm_eps=settings.number("layer_norm_epsilon"), positions="learned", scale_embeddings=False,
         activation=ACTIVATIONS[settings.expect("activation_function", *ACTIVATIONS)], pad_id=-1)
 
 
@@ -195,7 +195,7 @@ def _llama_config(settings):
     settings.expect("head_dim", D // H, default=D // H)
     rope = settings.get("rope_parameters", {})
     if not isinstance(rope, dict):
-        raise ValueError(f"rope_parameters is {rope!r}, expected an object")
+        raise ValueError(f"rope_parameters is {rope!r:.60}, expected an object")
     if rope.get("rope_type", "default") != "default":
         raise ValueError(f"rope_parameters ask for the type {rope['rope_type']!r}, expected "
                          f"'default': scaled rotary positions are not served")
@@ -203,10 +203,10 @@ def _llama_config(settings):
         settings["vocab_size"], d_model=D, n_heads=H, n_layers=settings["num_hidden_layers"],
         n_kv_heads=settings.get("num_key_value_heads", H), d_ff=settings["intermediate_size"],
         max_seq_len=settings["max_position_embeddings"], dropout=0.0,
-        norm="rms", norm_eps=settings["rms_norm_eps"], activation="swiglu", positions="rotary",
+        norm="rms", norm_eps=settings.number("rms_norm_eps"), activation="swiglu",
         rope_base=rope.get("rope_theta", settings.get("rope_theta", 10_000.0)),
-        rope_interleaved=False, bias=False, scale_embeddings=False, pad_id=-1,
-        tied_embeddings="output" if settings.get("tie_word_embeddings", False) else "none")
+        positions="rotary", rope_interleaved=False, bias=False, scale_embeddings=False, pad_id=-1,
+        tied_embeddings=TIED[settings.expect("tie_word_embeddings", *TIED, default=False)])
 
 
 def _llama_table(config):

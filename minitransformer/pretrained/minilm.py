@@ -1,25 +1,25 @@
 """MiniLM: sentences to vectors that lie close together where the meaning does."""
 
-import json
-
 import numpy as np
 
 from minitransformer.models import blocks_forward, encoder_embedding_forward
-from minitransformer.pretrained.huggingface import load_huggingface
+from minitransformer.pretrained.huggingface import Settings, load_huggingface
 from minitransformer.pretrained.install import pretrained_file
 from minitransformer.pretrained.wordpiece import WordPiece
 from minitransformer.variants import mean_pooling_forward
 
 
 def load():
-    """all-MiniLM-L6-v2, from its package. Raises ModuleNotFoundError where it is missing.
+    """all-MiniLM-L6-v2, from its package.
 
     The package's own limit: it reads the first 256 tokens of a text, [CLS] and [SEP] included.
+    Raises ModuleNotFoundError where it is missing; as load_huggingface does, naming the file, where
+    a file is missing, damaged or another model's.
     """
     folder = pretrained_file("minilm", "model")
-    settings = json.loads((folder / "sentence_bert_config.json").read_text(encoding="utf-8"))
+    settings = Settings(folder / "sentence_bert_config.json")
     return SentenceEncoder(load_huggingface(folder), WordPiece.load(folder / "vocab.txt"),
-                           max_tokens=settings["max_seq_length"])
+                           max_tokens=settings.count("max_seq_length"))
 
 
 class SentenceEncoder:

@@ -242,7 +242,9 @@ def _suppressed(path):
         ids = {"suppressed": stored["suppress_ids"],
                "suppressed_first": stored["suppress_ids_begin"]}
         for name, some in ids.items():
+            if not isinstance(some, list):
+                raise TypeError(f"{name} is {some!r:.60}, expected a list of ids")
             expect_ids(name, np.array(some, dtype=int if not some else None), ENGLISH_VOCABULARY)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} does not say which ids are not to be written: {error}") from error
     return ids

@@ -1,10 +1,20 @@
 """Files as they come after an accident or from an enemy, and what a reader may do with them."""
 
+import json
 import struct
 import tracemalloc
 
+import numpy as np
+
 EXTREMES = [0, 1, 0x7F, 0x80, 0xFF, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**62, 2**63 - 1,
             2**63, 2**64 - 1]
+
+VALUES = [None, True, False, 0, -1, 3, 1.5, 1e30, 10**30, float("nan"), "", "a", "abc", "aa", "\0",
+          "\ud800", [], [None], ["a"], ["a", 1], ["a", "b"], ["a", "a"], [""], [[]], [["a"]],
+          [["a", "b"]], [["é", "b"]], [["Ā", "b"]], [["a", "b", "c"]], [["", "a"]], [[1, 2]],
+          [1.0, 2.0], ["x", "y", "z", "w"], {}, {"kind": "words"}, {"kind": ["words"]}, {"a": []}]
+ABSURD = [10**12, 1e300, 10**400, 2**63, -8, 0.5, float("inf"), float("-inf"), "8", [[8]], [{}]]
+DEEP = [b"[" * 99_999, b'{"a":' * 99_999, b'{"model_type":' + b"[" * 99_999]
 
 
 def mangled(rng, content, count):
@@ -45,12 +55,19 @@ def mangled(rng, content, count):
         yield f"file {n}: {what}", bytes(out)
 
 
-def try_reader(read, path, files, *, same=None, most_memory=1 << 24):
+def fuzz(read, path, seed, count, **expected):
+    """Try a reader on count mangled copies of the good file at path."""
+    files = mangled(np.random.default_rng(seed), path.read_bytes(), count)
+    return try_reader(read, path, files, **expected)
+
+
+def try_reader(read, path, files, *, same=None, most_memory=1 << 24, named=()):
     """Read each of files, (what, bytes), from path; returns how many were refused.
 
-    A refusal is a ValueError (the package's own errors are such) that names the file. same(result)
-    says whether a file that is not refused gave what the good one gives; None where the format has
-    no checksum. most_memory: bytes that reading one may take. AssertionError for all else.
+    A refusal is a ValueError (the package's own errors are such) that names the file, or one of
+    named, other files. same(result) says whether a file that is not refused gave what the good one
+    gives; None where the format has no checksum. most_memory: bytes that reading one may take.
+    AssertionError for all else.
     """
     refused = 0
     for what, content in files:
@@ -59,7 +76,8 @@ def try_reader(read, path, files, *, same=None, most_memory=1 << 24):
         try:
             result = read(path)
         except ValueError as error:
-            assert path.name in str(error), f"{what}: the file is not named: {error!r}"
+            assert any(name in str(error) for name in (path.name, *named)), \
+                f"{what}: the file is not named: {error!r}"
             assert type(error) is not UnicodeDecodeError, what
             refused += 1
         except Exception as error:
@@ -71,3 +89,20 @@ def try_reader(read, path, files, *, same=None, most_memory=1 << 24):
             tracemalloc.stop()
         assert peak < most_memory, f"{what}: reading took {peak:,} bytes"
     return refused
+
+
+def places(metadata, path=()):
+    """The path of every value in nested dicts."""
+    for key, value in metadata.items():
+        yield (*path, key)
+        if isinstance(value, dict):
+            yield from places(value, (*path, key))
+
+
+def with_value(metadata, path, value):
+    changed = json.loads(json.dumps(metadata))
+    inner = changed
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    return changed

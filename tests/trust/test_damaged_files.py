@@ -10,7 +10,7 @@ import wave
 
 import numpy as np
 import pytest
-from mangle import mangled, try_reader
+from mangle import fuzz, try_reader
 
 from minitransformer.classifier import Classifier
 from minitransformer.data.byte_pair import BytePairTokenizer
@@ -32,12 +32,6 @@ from minitransformer.tree import tree_items
 SIZES = {"d_model": 8, "n_heads": 2, "n_layers": 1, "d_ff": 4, "max_seq_len": 8}
 COUNTS = pytest.mark.parametrize("seed, count", [
     (0, 70), pytest.param(1, 700, marks=pytest.mark.slow)])
-
-
-def fuzz(read, path, seed, count, **expected):
-    """Try a reader on count mangled copies of the good file at path."""
-    files = mangled(np.random.default_rng(seed), path.read_bytes(), count)
-    return try_reader(read, path, files, **expected)
 
 
 def same_model(good):

@@ -1,9 +1,8 @@
 """Files that are whole, with every checksum right, whose metadata somebody has changed."""
 
-import json
-
 import numpy as np
 import pytest
+from mangle import VALUES, places, with_value
 
 from minitransformer.classifier import Classifier
 from minitransformer.data.byte_pair import BytePairTokenizer
@@ -14,10 +13,6 @@ from minitransformer.training import CheckpointError, load_arrays, save_arrays
 from minitransformer.translator import Translator
 
 SIZES = {"d_model": 8, "n_heads": 2, "n_layers": 1, "d_ff": 4, "max_seq_len": 8}
-VALUES = [None, True, False, 0, -1, 3, 1.5, 1e30, 10**30, float("nan"), "", "a", "abc", "aa", "\0",
-          "\ud800", [], [None], ["a"], ["a", 1], ["a", "b"], ["a", "a"], [""], [[]], [["a"]],
-          [["a", "b"]], [["é", "b"]], [["Ā", "b"]], [["a", "b", "c"]], [["", "a"]], [[1, 2]],
-          [1.0, 2.0], ["x", "y", "z", "w"], {}, {"kind": "words"}, {"kind": ["words"]}, {"a": []}]
 
 
 def makers():
@@ -29,23 +24,6 @@ def makers():
         "byte pairs": lambda: LanguageModel.untrained(BytePairTokenizer([(b"t", b"h")]), **SIZES),
         "classifier": lambda: Classifier.untrained([(np.arange(6.0).reshape(3, 2), 0)],
                                                    ["a", "b"], **SIZES)}
-
-
-def places(metadata, path=()):
-    """The path of every value in nested dicts."""
-    for key, value in metadata.items():
-        yield (*path, key)
-        if isinstance(value, dict):
-            yield from places(value, (*path, key))
-
-
-def with_value(metadata, path, value):
-    changed = json.loads(json.dumps(metadata))
-    inner = changed
-    for key in path[:-1]:
-        inner = inner[key]
-    inner[path[-1]] = value
-    return changed
 
 
 @pytest.mark.slow
