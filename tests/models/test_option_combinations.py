@@ -78,12 +78,14 @@ def covering(model):
     brings the most missing pairs.
     """
     choices, rng = MODELS[model], np.random.default_rng(0)
-    missing = set().union(*map(pairs_in, every_allowed(model)))
+    pairs = set().union(*(pairs_in({a: x, b: y}) for a, b in itertools.combinations(choices, 2)
+                          for x in choices[a] for y in choices[b]))
+    missing = {pair for pair in pairs if is_allowed(model, dict(pair))}
     found = []
     while missing:
-        candidates = []
+        candidates, in_order = [], sorted(missing, key=str)
         for _ in range(60):
-            wanted = sorted(missing, key=str)[rng.integers(len(missing))]
+            wanted = in_order[rng.integers(len(missing))]
             options = {name: values[rng.integers(len(values))] for name, values in choices.items()}
             options = {**options, **dict(wanted)}
             if is_allowed(model, options):
