@@ -72,4 +72,4 @@ def expect_ids(name, ids, size):
 def expect_fraction(name, value):
     """Raise ValueError unless value is a number and 0 <= value < 1."""
     if not (isinstance(value, numbers.Real) and 0 <= value < 1):
-        raise ValueError(f"{name} is {value}, expected 0 <= it < 1")
+        raise ValueError(f"{name} is {value!r}, expected 0 <= it < 1")

@@ -20,11 +20,18 @@ def language_model(**changes):
 
 @pytest.mark.parametrize("changes, words", [
     ({"norm_eps": 0}, "norm_eps is 0, expected a finite number above 0"),
+    ({"norm_eps": "1e-5"}, "norm_eps is '1e-5', expected a finite number"),
     ({"rope_base": float("inf")}, "rope_base is inf"),
     ({"rope_interleaved": 1}, "rope_interleaved is 1, expected True or False"),
     ({"bias": None}, "bias is None, expected True or False"),
     ({"scale_embeddings": "no"}, "scale_embeddings is 'no', expected True or False"),
     ({"pad_id": -2}, "pad_id is -2, expected an id, or -1 for none"),
+    ({"pad_id": 1.5}, "pad_id is 1.5, expected an id"),
+    ({"dropout": 1.0}, "dropout is 1.0, expected 0 <= it < 1"),
+    ({"dropout": -0.1}, "dropout is -0.1"),
+    ({"dropout": "0.1"}, "dropout is '0.1', expected 0 <= it < 1"),
+    ({"d_ff": None}, "d_ff is None, expected a whole number"),
+    ({"positions": "rotary", "d_model": 6, "n_heads": 2}, "a head is 3 wide"),
     ({"d_ff": 0}, "d_ff is 0, expected a whole number"),
     ({"d_ff": True}, "d_ff is True, expected a whole number"),
     ({"d_ff": True, "n_layers": 0}, "n_layers is 0"),
@@ -32,6 +39,10 @@ def language_model(**changes):
 def test_a_wrong_value_is_named(changes, words):
     with pytest.raises(ValueError, match=words):
         DecoderOnlyConfig(8, **changes)
+
+
+def test_a_head_may_be_odd_where_nothing_turns_pairs():
+    assert DecoderOnlyConfig(8, d_model=6, n_heads=2).positions == "sinusoidal"
 
 
 def test_the_models_share_their_fields():
