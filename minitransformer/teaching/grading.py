@@ -174,6 +174,9 @@ def summary(grades):
 
 def run(options):
     """Do what the parsed options ask; returns the exit code: 0, or 1 when a notebook failed."""
+    if not options.seconds > 0:
+        raise ValueError(f"--seconds is {options.seconds:g}, expected a number above 0")
+    open(options.out, "a").close()  # where there can be no table, it says so before any work
     seed = secrets.randbelow(10**6) if options.seed is None else options.seed
     print(f"{WARNING}\nSeed {seed}.", flush=True)
     grades, failed = [], 0

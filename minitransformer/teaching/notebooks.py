@@ -102,9 +102,9 @@ def _paths(lessons, folder):
         return sorted(Path(folder).glob("[0-9][0-9]_*.ipynb"))
     paths = []
     for lesson in lessons:
-        found = sorted(Path(folder).glob(f"{lesson.zfill(2)}_*.ipynb"))
+        found = lesson.isdecimal() and sorted(Path(folder).glob(f"{lesson.zfill(2)}_*.ipynb"))
         if not found:
-            raise FileNotFoundError(f"there is no lesson {lesson} in {folder}")
+            raise FileNotFoundError(f"there is no lesson {lesson!r} in {folder}")
         paths += found
     return paths
 

@@ -1,11 +1,13 @@
 """Submitted notebooks are graded by what their answers compute, whatever they print."""
 
 import csv
+import re
 
 import pytest
 from submissions import BIAS, CENTER, LINEAR, graded, write_notebook
 
 from minitransformer.cli import main
+from minitransformer.teaching import grading
 from minitransformer.teaching.exercise import Exercise, find, lesson_items
 from minitransformer.teaching.grading import (
     COLUMNS,
@@ -157,6 +159,18 @@ def test_the_command_writes_a_table_and_says_what_it_does(write, tmp_path, capsy
 def test_a_notebook_without_checks_cannot_be_graded(write):
     with pytest.raises(CannotGrade, match="checks no exercise"):
         grade_notebook(write("x = 1"), seed=0)
+
+
+@pytest.mark.parametrize("choice, words", [
+    (["--seconds", "0"], "--seconds is 0, expected a number above 0"),
+    (["--seconds", "nan"], "--seconds is nan"), (["--out", "nowhere/marks.csv"], "nowhere/marks"),
+    (["--out", "."], "Is a directory|Permission denied")])
+def test_what_cannot_be_graded_or_kept_is_said_before_any_work(
+        choice, words, write, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(grading, "grade_notebook", lambda *_, **__: pytest.fail("it is graded"))
+    monkeypatch.chdir(tmp_path)
+    assert main(["grade", str(write(BIAS)), *choice]) == 1
+    assert re.search(words, capsys.readouterr().err)
 
 
 def test_wrong_usage_ends_with_2(capsys):

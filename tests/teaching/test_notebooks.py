@@ -160,7 +160,7 @@ def test_a_varying_cell_without_an_assert_fails_build_and_check(tmp_path):
 
 
 def test_a_lesson_that_does_not_exist_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="there is no lesson 77"):
+    with pytest.raises(FileNotFoundError, match="there is no lesson '77'"):
         notebooks.check(["77"], folder=tmp_path)
 
 
@@ -184,6 +184,16 @@ def test_a_copy_holds_no_outputs_and_overwrites_nothing(tmp_path):
     assert copied.read_text(encoding="utf-8") == "my work"
     with pytest.raises(FileExistsError, match="04_small.ipynb is a file: .* a new folder"):
         notebooks.copy_lessons(copied, lessons=tmp_path)
+
+
+@pytest.mark.parametrize("lesson", ["", "*", "../04", "4.5", "?4"])
+def test_what_is_no_number_names_no_lesson(lesson, tmp_path, capsys):
+    """An empty name is not lesson 00, and a star is not all of them."""
+    write(tmp_path, ("a = 1",), name="00_small.ipynb")
+    with pytest.raises(FileNotFoundError, match="there is no lesson '"):
+        notebooks.build([lesson], folder=tmp_path)
+    assert cli.main(["lessons", f"--check={lesson}"]) == 1
+    assert "there is no lesson '" in capsys.readouterr().err
 
 
 def test_a_translation_is_no_other_lesson():
