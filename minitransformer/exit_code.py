@@ -5,7 +5,7 @@ import re
 import shlex
 import sys
 
-EXPECTED = (ValueError, TypeError, LookupError, ArithmeticError, OSError, ImportError)
+EXPECTED = (ValueError, TypeError, LookupError, ArithmeticError, OSError, ImportError, MemoryError)
 
 
 def exit_code(name, run, *, debug=False):
@@ -38,6 +38,8 @@ def sentence(error):
     Of an error that the system reported, the file and what is wrong with it. A command that
     installs something is given this Python, which need not be the one that `python` starts.
     """
+    if isinstance(error, MemoryError):  # NumPy says what for, Python nothing
+        return f"there is not enough memory. {error}".rstrip()
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
     return re.sub(r"\bpython -m pip", lambda _: shlex.join([sys.executable, "-m", "pip"]),

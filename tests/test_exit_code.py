@@ -21,7 +21,10 @@ def test_what_was_returned_is_the_code():
     (FileNotFoundError("there is no run in a"), "there is no run in a"),
     (FileNotFoundError(2, "No such file or directory", "a b/c"),
      "a b/c: No such file or directory"),
-    (OSError(28, "No space left on device"), "[Errno 28] No space left on device")])
+    (OSError(28, "No space left on device"), "[Errno 28] No space left on device"),
+    (MemoryError(), "there is not enough memory."),
+    (MemoryError("Unable to allocate 9 TiB"),
+     "there is not enough memory. Unable to allocate 9 TiB")])
 def test_an_error_is_a_sentence_and_code_1(error, words, capsys):
     assert exit_code("train", lambda: fail(error)) == 1
     assert capsys.readouterr() == ("", f"train: {words}\n")

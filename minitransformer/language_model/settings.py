@@ -1,7 +1,6 @@
 """The settings of a run: a dict of dicts that a person can write as JSON, in part or whole."""
 
 import json
-import math
 from pathlib import Path
 
 
@@ -30,7 +29,7 @@ def with_settings(defaults, given, where="the configuration"):
 
     Raises ValueError for a key that defaults lack and for a value of another kind: a number stands
     for a number, a whole one for a whole one, a text for a text; any of them where None is. No
-    number may be infinite or NaN.
+    number may be NaN, infinite or of 1e300 and more.
     """
     if not isinstance(given, dict):
         raise ValueError(f"{where} is {given!r}, expected an object with some of the keys "
@@ -53,7 +52,7 @@ def _fits(value, default):
         return default is None and isinstance(value, (int, float, str, type(None)))
     if isinstance(default, bool) or isinstance(value, bool):
         return isinstance(value, bool) and isinstance(default, bool)
-    if isinstance(value, float) and not math.isfinite(value):
+    if isinstance(value, (int, float)) and not abs(value) < 1e300:
         return False
     return isinstance(value, (int, float) if isinstance(default, float) else type(default))
 

@@ -27,7 +27,9 @@ def test_a_part_is_enough_and_the_defaults_stay(tmp_path):
     ('{"model": {"width": 3.5}}', "'width' is 3.5, expected a value like 8"),
     ('{"model": {"width": "3"}}', "'width' is '3'"), ('{"model": {"width": true}}', "is True"),
     ('{"model": {"rate": null}}', "'rate' is None"), ('{"model": {"tied": 1}}', "'tied' is 1"),
-    ('{"model": {"heads": [2]}}', r"'heads' is \[2\]"), ('{"name": 3}', "'name' is 3")])
+    ('{"model": {"heads": [2]}}', r"'heads' is \[2\]"), ('{"name": 3}', "'name' is 3"),
+    ('{"model": {"rate": NaN}}', "'rate' is nan"), ('{"model": {"rate": -1e300}}', "'rate' is -1e"),
+    (f'{{"model": {{"width": 1{"0" * 400}}}}}', "'width' is 10000")])
 def test_what_is_wrong_is_named(tmp_path, content, message):
     (tmp_path / "config.json").write_text(content)
     with pytest.raises(ValueError, match=message):
