@@ -26,7 +26,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from rounds import THREAD_VARIABLES, quartiles
+from rounds import THREAD_VARIABLES, count, quartiles
 
 PROCESSES = (2, 4)
 CONFIG = {"vocab_size": 1024, "d_model": 128, "n_heads": 4, "n_layers": 4, "d_ff": 512,
@@ -217,7 +217,7 @@ def report(results):
 def main(argv=None):
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rounds", type=int, default=15, help="of each (default 15)")
+    parser.add_argument("--rounds", type=count, default=15, help="of each (default 15)")
     parser.add_argument("--threads", nargs="+", help="of no effect: a process computes on one")
     parser.add_argument("--json", action="store_true", help="print JSON in place of the table")
     parser.add_argument("--out", type=Path, metavar="PATH", help="write the results there as well")

@@ -27,8 +27,8 @@ def run(script, description, names, measure, rounds=15, argv=None, other="PyTorc
     its times are the other key in _ms. install: the command that installs it.
     """
     parser = argparse.ArgumentParser(description=description.split("\n")[0])
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], metavar="N")
-    parser.add_argument("--rounds", type=int, default=rounds,
+    parser.add_argument("--threads", type=count, nargs="+", default=[1, 2], metavar="N")
+    parser.add_argument("--rounds", type=count, default=rounds, metavar="N",
                         help=f"of each side (default {rounds})")
     parser.add_argument("--sizes", nargs="+", choices=list(names), default=list(names))
     parser.add_argument("--json", action="store_true", help="print JSON in place of the table")
@@ -53,6 +53,13 @@ def run(script, description, names, measure, rounds=15, argv=None, other="PyTorc
     if not all("ratio" in row for row in rows):
         print(f"Where no ratio stands, {other} is missing, so NumPy was timed alone ({install})")
     return 0
+
+
+def count(word):
+    """What --rounds and --threads take. What it raises, argparse makes wrong usage of."""
+    if not (word.isdecimal() and int(word)):
+        raise argparse.ArgumentTypeError(f"{word!r} is not a whole number from 1 on")
+    return int(word)
 
 
 def measure_in_child(script, size, threads, rounds):

@@ -37,6 +37,15 @@ def test_a_whole_run_prints_a_table(monkeypatch, capsys):
     assert "1.00 (0.50 to 2.00)" in lines[0] and lines[0].endswith("1e-15")
 
 
+@pytest.mark.parametrize("option", ["--rounds", "--threads"])
+@pytest.mark.parametrize("word", ["0", "-1", "1.5", "", "many"])
+def test_no_rounds_and_no_threads_are_wrong_usage(option, word, capsys):
+    with pytest.raises(SystemExit) as stop:
+        rounds.run("bench.py", "A bench.", ("S",), None, argv=[f"{option}={word}"])
+    assert stop.value.code == 2
+    assert f"{word!r} is not a whole number from 1 on" in capsys.readouterr().err
+
+
 def test_a_table_of_others_has_their_name_their_notes_once_and_says_what_is_missing(
         monkeypatch, capsys):
     def other(script, size, threads, count):
