@@ -65,18 +65,6 @@ def test_wrong_usage_is_exit_code_2(argv, capsys):
     assert "usage:" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("argv", [
-    ["lessons", "--copy", ""], ["lessons", "--html", ""], ["lessons", "--mathjax", ""],
-    ["train", "translator", "--out", ""], ["train", "language-model", "--text="],
-    ["generate", "--model", ""], ["transcribe", ""], ["grade", ""], ["sign", "", "--key", "k"]])
-def test_an_empty_name_is_not_the_current_folder(argv, capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit) as stop:
-        cli.main(argv)
-    assert stop.value.code == 2 and "the name is empty: give one" in capsys.readouterr().err
-    assert not list(tmp_path.iterdir())
-
-
 @pytest.mark.parametrize("argv, words", [
     (["translate", "--model", "nowhere.npz", "one"], "there is no translator at nowhere.npz"),
     (["train", "translator", "--pairs", "nowhere.tsv"], "there is no file 'nowhere.tsv'"),
