@@ -88,8 +88,8 @@ def plot_measured(results):
         ax.set_xlabel("processes")
     axes[0].set_ylabel("a step (ms)")
     fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    fig.suptitle(f"the same tokens in every case, on {results['cores']} cores; each job beside its "
-                 f"process 0 while the others slept", color=GREY, fontsize=10)
+    fig.suptitle(f"the same tokens in every case, on {results['cores']} cores; left of each pair: "
+                 f"process 0 of the same job, while the others slept", color=GREY, fontsize=10)
     return fig
 
 

@@ -29,8 +29,9 @@ from minitransformer.tree import tree_add, tree_items, tree_norm
 
 SIZES = {"d_model": 16, "n_heads": 4, "n_layers": 2, "d_ff": 24, "max_seq_len": 12, "dropout": 0.2}
 CONFIG = DecoderOnlyConfig(11, **SIZES)
-MPI_MISSING = ("Several processes need MPI: python -m pip install mpi4py mpich, and run this cell "
-               "again.")
+MPI_MISSING = ("Several processes need MPI. On Linux and macOS: python -m pip install mpi4py "
+               "mpich, and run this cell again. On Windows the package mpich is empty: go on "
+               "without.")
 
 
 def small_models():

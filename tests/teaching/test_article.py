@@ -74,7 +74,7 @@ def test_a_row_says_the_same_in_both_languages_and_names_lessons_that_exist(clai
     assert bool(claim.measured[0]) == bool(claim.measured[1])
     assert claim.lessons or claim.verdict == "empty"
     known = {path.name[:2] for path in (PROJECT / "lessons").glob("[0-9][0-9]_*.ipynb")}
-    assert set(claim.lessons) <= known | {"23"}  # 23 has a number before it has a notebook
+    assert set(claim.lessons) <= known
 
 
 @each_claim

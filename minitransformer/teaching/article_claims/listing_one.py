@@ -6,7 +6,7 @@ CLAIMS = in_section("2.2.4", (
     line("1-2", "works", ("24",),
          ("Imports NumPy and PyTorch.", "导入 NumPy 和 PyTorch。"),
          ("NumPy is used nowhere.", "NumPy 一次也没有用到。")),
-    line("4-7", "works", ("09", "10"),
+    line("4-7", "works", ("08", "10"),
          ("A module with two vocabularies, width 512, 8 heads, a length of 5120, dropout and a "
           "learning rate.",
           "一个模块：两个词表、宽度 512、8 个头、长度 5,120、dropout 和学习率。"),

@@ -32,10 +32,12 @@ CLAIMS = (
            "is hard to interpret.",
            "它有短处：显存吃紧、复杂度高、不容易解释。"),
           ("All three are real, and none is given a size. Memory: 4 B H T² bytes of weights for "
-           "each attention. Complexity: T² outweighs the rest only in long texts. Hard to "
+           "each attention (B texts in the batch, H heads, T tokens). Complexity: of what, it "
+           "does not say; in computing, T² outweighs the rest only in long texts. Hard to "
            "interpret: yes, but every number inside can be read and changed.",
            "三条都属实，但没有一条说明有多大。显存：每一处注意力的权重占 4BHT² 字节"
-           "（B 是批大小，H 是头数，T 是词元数）。复杂度：只有文本很长时，T² 项才超过其余部分。"
+           "（B 是批大小，H 是头数，T 是词元数）。复杂度：没有说是什么的复杂度；就计算量而言，"
+           "只有文本很长时，T² 项才超过其余部分。"
            "难解释：确实，但内部每个数都可以读出来，也可以改动。"),
           ("A training step at the article's own size, {parameters} million parameters and 5120 "
            "tokens, would take {plain_gib} GiB, of which {weights_gib} GiB are attention weights "
@@ -99,11 +101,12 @@ CLAIMS = (
            "它主要由一个自注意力模块和三个名为“encoder-decoder-self”的子模块组成：前者计算查询、键、"
            "值的注意力，"
            "后者把输入映射到不同的位置。"),
-          ("There are no such modules. There are an encoder and a decoder, each a stack of blocks, "
-           "and attention in three places: within the encoder, within the decoder (masked), and "
-           "from the decoder to the memory. Nothing maps to other positions: T rows go in, T rows "
+          ("That attention takes query, key and value is right. The three other modules do not "
+           "exist. There are an encoder and a decoder, each a stack of blocks, and attention in "
+           "three places: within the encoder, within the decoder (masked), and from the decoder "
+           "to the memory. Nothing maps to other positions: T rows go in, T rows "
            "come out. The feed-forward of every block is not mentioned.",
-           "没有这样的模块。实际上是一个编码器和一个解码器，各由若干块堆叠而成；"
+           "注意力用到查询、键、值，这一点没错。但那三个子模块并不存在：实际上是一个编码器和一个解码器，各由若干块堆叠而成；"
            "注意力出现在三处：编码器内部、解码器内部（带掩码）、"
            "从解码器到记忆（编码器的输出）。没有什么被“映射到不同位置”：进去 T 行，"
            "出来还是 T 行。每块里的前馈网络，文章只字未提。"),

@@ -15,7 +15,7 @@ CLAIMS = (
            "of the second program's).",
            "代码里有 {stops_first} 处错误会让 PyTorch {torch} 报错中止，下文逐一演示"
            "（第二段程序里还有 {stops_second} 处）。")),
-    Claim("2.2.1", "1.1", "claim", "right", ("04", "05"),
+    Claim("2.2.1", "1.1", "claim", "right", ("02", "04", "05", "07"),
           ("Self-attention is the core: it captures relations between elements, and with them "
            "weights the information of the sequence.",
            "自注意力是核心：它捕捉元素之间的关系，并据此给序列中的信息加权。"),
@@ -27,14 +27,15 @@ CLAIMS = (
            "每字符比特数（越小越好）：不看上下文 {bits_unigram}，"
            "只有一个注意力头 {bits_head}，两个完整的块 {bits_blocks}。")),
     Claim("2.2.1", "1.2", "definition", "partly", ("04", "05"),
-          ("One vector q: its dot product with each element x is that element's weight; the "
-           "weights then give the representation of each x.",
+          ("One vector q: from its dot product with each element x that element's weight is "
+           "computed; the weights then give the representation of each x.",
            "取一个向量 q，与每个元素 x 作点积得到 x 的权重；再按权重算出每个 x 的表示。"),
           ("Every token has a q of its own. It is compared with keys, and values are mixed, both "
-           "made of x by learned matrices. A dot product is a score; it becomes a weight by the "
-           "softmax. And the mixture is the new row of the token that asked, not of each x.",
+           "made of x by learned matrices. Between dot product and weight stands the softmax, "
+           "which 2.2.3 names. And the mixture is the new row of the token that asked, not of "
+           "each x.",
            "每个词元都有自己的 q；与之比较的是键，被混合的是值，"
-           "二者都由 x 乘以学到的矩阵得来。点积只是分数，经过 softmax 才成为权重。"
+           "二者都由 x 乘以学到的矩阵得来。从点积到权重还隔着 softmax，2.2.3 节才说到。"
            "混合的结果是提问的那个词元的新表示，而不是每个 x 的。"),
           ("The dot product of two random rows of width 64 has a variance of {score_variance}. Of "
            "32 weights the largest is then {sharp} on average; divided by √64, {scaled}.",
@@ -53,7 +54,8 @@ CLAIMS = (
            "公式：权重 = softmax(q 乘 x)。"),
           ("A softmax of dot products is what an attention's weights are. But the scale is "
            "missing, the mask, and the second step that the text has just announced: out = "
-           "softmax(q kᵀ / √K + mask) v. No formula says what is handed on.",
+           "softmax(q kᵀ / √K + mask) v (K: the width of a head). No formula says what is handed "
+           "on.",
            "注意力的权重确实是点积的 softmax。但缺了缩放、掩码，"
            "也缺了上文刚说过的第二步：out = softmax(q kᵀ / √K + 掩码) v，"
            "K 是每个头的宽度。交给下一层的是什么，没有任何公式说明。"),
@@ -61,13 +63,15 @@ CLAIMS = (
            "near 1, the softmax hands back almost no gradient.",
            "32 个权重中最大的：不缩放 {sharp}，缩放后 {scaled}。权重接近 1 时，"
            "softmax 几乎不回传梯度。")),
-    Claim("2.2.3", "2.1", "definition", "wrong", ("02", "04"),
+    Claim("2.2.3", "2.1", "definition", "partly", ("02", "04"),
           ("q and x are the vectors of the query and of the input, the star is the dot product, "
            "and softmax computes the sum of the weights.",
            "q 和 x 是查询与输入序列的向量，星号是点积，softmax 用来求权重之和。"),
-          ("The softmax computes no sum: it turns scores into positive numbers whose sum is 1. And "
-           "with q as one vector there is one row of weights, where a text of T tokens has T.",
-           "softmax 不求和：它把分数变成总和为 1 的正数。而且 q 若只是一个向量，权重就只有一行；"
+          ("The symbols are right. But the softmax computes no sum: it turns scores into positive "
+           "numbers whose sum is 1. And with q as one vector there is one row of weights, where a "
+           "text of T tokens has T.",
+           "符号说明没有错。但 softmax 不求和：它把分数变成总和为 1 的正数。"
+           "而且 q 若只是一个向量，权重就只有一行；"
            "T 个词元的文本应有 T 行。"),
           ("Sum of each row of weights: {weights_sum}, whatever the scores.",
            "每一行权重之和：{weights_sum}，与分数无关。")),
@@ -92,18 +96,19 @@ CLAIMS = (
            "言模型 {bits_written}，而靠计数的六元模型 {bits_sixgram}：简单的对照反而赢了。其他对"
            "照见第 04、13、14 课。")),
     Claim("2.3", "1.1", "claim", "partly", ("04", "14"),
-          ("It has succeeded in language and speech, mainly because it captures dependencies over "
-           "long distances.",
-           "它在语言和语音上很成功，主要是因为能捕捉长程依赖。"),
+          ("It has succeeded in language and speech; its main strength is to capture dependencies "
+           "over long distances.",
+           "它在语言和语音上很成功，主要长处是能捕捉长程依赖。"),
           ("Within the length that it was trained on, recall does not fall with the distance. "
            "Beyond, it depends on the positions. And the reach is bought with T² pairs.",
            "在训练过的长度之内，回忆的准确率不随距离下降；超出之后取决于位置编码。"
            "而能看得这么远，代价是 T² 个配对。"),
-          ("Trained on {length} tokens, bits per character with sinusoids: {bits_near} within, "
-           "{bits_beyond} just beyond; with ALiBi {alibi_beyond} beyond.",
+          ("Trained on {length} tokens, bits per character with sinusoids: {bits_near} in the last "
+           "16 places within, {bits_beyond} in the first 16 beyond; with ALiBi {alibi_beyond} "
+           "there.",
            "用长 {length} 个词元的文本训练，每字符比特数："
-           "正弦位置编码在此长度之内为 {bits_near}，刚一超出就升到 {bits_beyond}；"
-           "ALiBi 超出之后为 {alibi_beyond}。")),
+           "正弦位置编码在此长度之内的最后 16 个位置为 {bits_near}，"
+           "超出后的前 16 个位置为 {bits_beyond}；ALiBi 在后者为 {alibi_beyond}。")),
     Claim("2.3", "1.2", "claim", "partly", ("19", "21", "22"),
           ("The three weak points again: memory, complexity, interpreting.",
            "又列一遍三个短处：显存、复杂度、难以解释。"),
@@ -117,8 +122,9 @@ CLAIMS = (
            "同样一步训练，若保存全部权重要 {plain_gib} GiB（计算值），实测 {tiles_gib} GiB；"
            "单个注意力层由 {layer_plain} MiB 降到 {layer_tiles} MiB（都是实测）。")),
     Claim("2.3", "2.1", "claim", "partly", ("04",),
-          ("Again: weights are computed, and with them the representation of each x.",
-           "再次说明：先算权重，再按权重算出每个 x 的表示。"),
+          ("Again: self-attention is the core; it weights what the sequence holds, and from the "
+           "weights comes the representation of each x.",
+           "再次说明：自注意力是核心；先算权重，再按权重算出每个 x 的表示。"),
           ("As in 2.2.1: what is computed belongs to the one who asks.",
            "同 2.2.1：算出来的是提问者的表示。")),
     Claim("2.3", "2.2", "claim", "partly", ("21", "22"),
@@ -126,7 +132,7 @@ CLAIMS = (
            "that occupies research and industry.",
            "它能有效捕捉关系，但计算权重可能开销很大；怎样优化，学界和业界都在关注。"),
           ("It depends on the length, and one can say where: attention is half of a block at "
-           "T = 2D + F.",
+           "T = 2D + F (D: the model's width, F: the feed-forward's).",
            "取决于长度 T，而且界线说得出来：T = 2D + F 时（D 是模型宽度，"
            "F 是前馈网络的宽度），注意力恰占一个块运算量的一半。"),
           ("In the article's blocks: {share_short} at 60 tokens, a half at {half_at}, "

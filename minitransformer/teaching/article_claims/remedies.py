@@ -6,11 +6,13 @@ CLAIMS = (
     Claim("2.5.1", "1.1", "advice", "partly", ("07", "13"),
           ("Batch norm and residual connections make a Transformer better and steadier.",
            "用上批量归一化和残差连接，模型会更好、更稳。"),
-          ("Deep stacks need a norm: without one they explode. Two blocks a side with clipped "
-           "gradients do best with none. Beside layer norm, batch norm (in the encoder only) is "
-           "undecided after 100 steps, ahead with eight blocks, behind after 300 steps with two. "
-           "And it has a price: it ties a text to its neighbours in the batch, and would show a "
-           "causal model the future.",
+          ("Residuals: yes, but a Transformer has them already (1 ¶1.2), and they alone do not "
+           "steady a deep stack. It needs a norm: without one it explodes. Two blocks a side with "
+           "clipped gradients do best with none. Beside layer norm, batch norm (in the encoder "
+           "only) is undecided after 100 steps, ahead with eight blocks, behind after 300 steps "
+           "with two. And it has a price: it ties a text to its neighbours in the batch, and "
+           "would show a causal model the future.",
+           "残差：对，不过 Transformer 本来就有（见 1 ¶1.2），单靠残差，块一多也不稳。"
            "块多时确实要有归一化，否则梯度会爆炸；每侧只有两块、又裁剪梯度时，没有归一化反而最好。"
            "批量归一化（只用在编码器里）与层归一化相比：100 步时无法判定，每侧八块时领先，"
            "两块、300 步时落后。它还有代价：一段文本的结果会受同批其他文本影响，"
@@ -27,14 +29,16 @@ CLAIMS = (
            "依次为 {late_layer}、{late_batch}、{late_none}。每侧八块、100 步："
            "层归一化 {deep_layer}、批量归一化 {deep_batch}；无归一化时，"
            "{deep_runs} 次训练中 {deep_lost} 次溢出。")),
-    Claim("2.5.1", "1.2", "advice", "right", ("16", "18"),
+    Claim("2.5.1", "1.2", "advice", "partly", ("16", "18"),
           ("Transfer from a pretrained model saves training time and makes the model better.",
            "从预训练模型迁移，能省训练时间，模型也更好。"),
-          ("On the task that we measured, yes, at every number of examples. A step becomes no "
-           "quicker: fewer steps and fewer labels are needed. And the time was spent before, by "
-           "others.",
-           "在我们测过的任务上，无论样本多少，都对。但每一步并没有变快：省下的是步数和标注。"
-           "而且预训练的时间，别人早已花过了。"),
+          ("Better: yes, on the one task that we measured, at every number of examples. Time: that "
+           "depends on the rival. No step becomes quicker; a small new model is done sooner, and "
+           "is worse. What is saved is steps to a given accuracy, and labels. And the time was "
+           "spent before, by others.",
+           "更好：在我们测过的这一个任务上，无论样本多少都对。时间：要看与谁比。"
+           "每一步并没有变快；小的新模型更早训练完，只是不如它准。"
+           "省下的是达到同样准确率所需的步数，以及标注。而且预训练的时间，别人早已花过了。"),
           ("128 examples of six kinds of question: a new model {small_128}, a new head {head_128}, "
            "LoRA {lora_128}. 1,024 examples: fine-tuning {full_1024}, the same model from scratch "
            "{scratch_1024}. Time: with 128 examples LoRA takes {lora_spent} s, the new model "
@@ -72,21 +76,24 @@ CLAIMS = (
            "{faster_sequence} 倍。不增加核心，分块与重新计算把文章规模的一步从 {plain_gib} "
            "GiB（计算值）降到 {tiles_gib} GiB（实测）。")),
     Claim("2.5.3", "1.1", "advice", "partly", ("23",),
-          ("Signed code and checked inputs protect the model from attacks.",
-           "给代码签名，校验输入数据，就能保护模型不受攻击。"),
+          ("Signed code, checked inputs and the like protect the model from attacks.",
+           "给代码签名、校验输入数据等，就能保护模型不受攻击。"),
           ("Both are worth having. A signature says who made a file and that nobody changed it, "
-           "not that it does no harm. Left out is what is loaded most often, the weights: they "
+           "not that it does no harm. Not named is what is loaded most often, the weights: they "
            "need a format that cannot run, sizes that are compared with the bytes that are there, "
            "and a signature of their own. What a model says to skilful questions is another "
            "matter, and none of these touches it.",
            "两样都值得做。签名只说明文件出自谁手、没有被改过，并不说明它无害。"
-           "漏掉的是最常加载的东西：权重。权重要用不能执行代码的格式，"
+           "没有点名的是最常加载的东西：权重。权重要用不能执行代码的格式，"
            "文件里声明的大小要与实际的字节数核对，文件本身也要签名。"
            "至于有人用巧妙的提问诱导模型，那是另一回事，这些办法都管不着。"),
-          ("One bit of one weight is turned, and it becomes {bit_weight}: the model runs without "
-           "an error, with a loss of {bit_turned} in place of {bit_whole}. A signature finds it.",
-           "把一个权重的一个比特翻转，它就变成 {bit_weight}：模型照常运行，没有报错，"
-           "损失由 {bit_whole} 变成 {bit_turned}。签名能发现它。")),
+          ("One bit of one weight of a fresh model is turned, and it becomes {bit_weight}: the "
+           "model runs without an error, with a loss of {bit_turned} in place of {bit_whole}. A "
+           "signature finds it. (The lesson does the same to another model.)",
+           "把一个未经训练的模型里一个权重的一个比特翻转，它就变成 {bit_weight}："
+           "模型照常运行，没有报错，"
+           "损失由 {bit_whole} 变成 {bit_turned}。签名能发现它。"
+           "（对应的那一课对另一个模型做了同样的事。）")),
     Claim("7.1", "1.1", "claim", "partly", ("15", "18"),
           ("It is a strong model for natural language and can be moved to other tasks, with "
            "adjustments.",
@@ -120,10 +127,10 @@ CLAIMS = (
           ("How to make it better and steadier? Batch norm, residuals, a pretrained model and the "
            "like.",
            "怎样更好、更稳？仍是那几样：批量归一化、残差、预训练等。"),
-          ("The list of 2.5.1. What steadies a training most is not in it: where the norm stands, "
-           "the warm-up, the learning rate, clipping.",
-           "就是 2.5.1 的清单。对训练稳定最要紧的却不在其中：归一化放在哪里、预热、学习率、"
-           "梯度裁剪。"),
+          ("The list of 2.5.1. Left out are other things that steady a training: where the norm "
+           "stands, the warm-up, the learning rate, clipping.",
+           "就是 2.5.1 的清单。另外几样也关系到训练稳定，却没有提到：归一化放在哪里、预热、"
+           "学习率、梯度裁剪。"),
           ("Translations without a mistake after a short training: {recipe_whole} with the whole "
            "recipe, {recipe_cold} without warm-up, {recipe_post_cold} with the norm behind the sum "
            "as well.",

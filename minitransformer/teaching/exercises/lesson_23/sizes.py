@@ -39,6 +39,7 @@ def header_cases(rng):
     yield call([rows, columns], 8, 8 * rows * columns)
     yield call([rows, columns], 4, 4 * rows * columns - 1)           # cut off
     yield call([rows, columns], 4, 4 * rows * columns + 16)          # something hidden behind
+    yield call([rows, columns], 4, 4 * rows * columns + 1)           # a part of a number
     yield call([], 4, 4)                                             # a single number
     yield call([0, columns], 4, 0)
     yield call([2 ** 32, 2 ** 32], 4, 0)                             # 2^64, in 64 bits 0
