@@ -57,3 +57,9 @@ INFINITE = np.where(np.arange(72).reshape(3, 6, 4) == 71, -np.inf, FEATURES)
 def test_errors_at_the_door(reads, given, error, words):
     with pytest.raises(error, match=words):
         EncoderOnly(EncoderOnlyConfig(**SIZES, **READS[reads], n_classes=5)).forward(**given)
+
+
+def test_a_mask_of_another_shape_is_refused_where_nothing_is_pooled():
+    model = EncoderOnly(EncoderOnlyConfig(**SIZES, vocab_size=11, n_classes=5, pooling="none"))
+    with pytest.raises(ValueError, match=r"mask has shape \(1, 6\)"):  # which would fit any text
+        model.forward(ids=IDS, mask=REAL[:1])
