@@ -109,6 +109,14 @@ def test_saved_and_loaded(tmp_path):
     assert np.array_equal(again.forward(IDS)[0], model.forward(IDS)[0])
 
 
+def test_loaded_where_every_array_is_one_that_would_be_drawn(tmp_path):
+    model = make("gpt", norm="none", bias=False, positions="none", activation="relu")
+    assert all(x.any() for _, x in tree_items(model.params))  # no gain, no bias
+    model.save(tmp_path / "model.npz")
+    assert np.array_equal(DecoderOnly.load(tmp_path / "model.npz").forward([[3, 5]])[0],
+                          model.forward([[3, 5]])[0])
+
+
 def draw(model, prompt, count, **choice):
     """What generate should give for one prompt, the whole text computed anew for each token."""
     rng, text = np.random.default_rng([choice.pop("seed", 0), 0]), list(prompt)
