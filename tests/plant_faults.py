@@ -30,6 +30,7 @@ from fault_operators import faults_in
 from fault_shapes import watch
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # the package of this tree, whichever is installed
 FOLDERS = ("functional", "variants", "layers", "models")
 KINDS = {"functional": "pair", "variants": "variant", "layers": "layer", "models": "model"}
 QUICKLY = ("-x", "-q", "--tb=no", "--assert=plain", "-p", "no:cacheprovider",
