@@ -64,6 +64,12 @@ def test_what_cannot_be_shared_is_refused_by_name(changes, size, words):
         TensorParallel(model(**changes), comm=SimpleNamespace(rank=0, size=size))
 
 
+def test_a_process_may_have_a_single_id():
+    made = DecoderOnly(DecoderOnlyConfig(4, d_model=4, n_heads=4, n_layers=1, d_ff=4))
+    assert [len(shard(made.params, rank, 4, config=made.config)["embedding"]["table"])
+            for rank in range(4)] == [1, 1, 1, 1]
+
+
 def test_frozen_arrays_and_adapters_are_refused():
     made = model()
     with pytest.raises(ValueError, match="'output.gain' is frozen"):
