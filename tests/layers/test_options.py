@@ -11,10 +11,12 @@ from minitransformer.layers.options import (
     POSITIONS,
     TIED_EMBEDDINGS,
     attention_sizes,
+    embedding_options,
     feed_forward_sizes,
     norms_around,
 )
-from minitransformer.models import EncoderDecoderConfig
+from minitransformer.models import DecoderOnlyConfig, EncoderDecoderConfig
+from minitransformer.tree import freeze
 from minitransformer.variants import rotary_forward, swiglu_forward
 
 SIZES = {"src_vocab_size": 10, "tgt_vocab_size": 11}
@@ -120,6 +122,20 @@ def test_positions_begin_at_the_start():
     assert np.array_equal(dpositions, np.pad(X[0] + X[1], ((2, 1), (0, 0))))
     turned, _ = POSITIONS["rotary"].turn(HEADS, 2)
     assert np.array_equal(turned, rotary_forward(HEADS, positions=[2, 3, 4])[0])
+
+
+def test_frozen_positions_leave_the_gradient_as_it_is():
+    learned, dout = POSITIONS["learned"], X.copy()
+    params = learned.init(np.random.default_rng(2), CONFIG, np.float64)
+    _, cache = learned.add(freeze(params), X, CONFIG, 2)
+    assert learned.add_backward(dout, cache) == {"positions": None}
+    assert np.array_equal(dout, X)
+
+
+def test_a_row_of_the_table_is_scaled_unless_the_weights_ask_for_none():
+    for scaled, scale in ((True, 4.0), (False, 1.0)):
+        config = DecoderOnlyConfig(8, d_model=16, scale_embeddings=scaled)
+        assert embedding_options(config) == (scale, POSITIONS["sinusoidal"])
 
 
 @pytest.mark.parametrize("name", CHOICES)

@@ -96,6 +96,15 @@ def test_a_prompt_may_be_one_token_or_come_in_pieces(prompt):
         expect_the_forwards(model, step(texts[:, start:end], np.arange(2)), texts[:, :end])
 
 
+def test_scores_may_be_larger_than_what_exp_can_hold():
+    model, rng = make(norm="rms", positions="rotary"), np.random.default_rng(8)
+    for block in model.params["blocks"]:
+        block["attention"]["q"]["w"] *= 1e4
+    step, texts = model.decoding_step(), tokens(model, rng, 2, 12)
+    for start, end in ((0, 10), (10, 11), (11, 12)):
+        expect_the_forwards(model, step(texts[:, start:end], np.arange(2)), texts[:, :end])
+
+
 @pytest.mark.parametrize("dtype, tolerance", [(np.float64, 1e-12), (np.float32, 1e-5)])
 def test_equal_to_the_plain_step_and_of_its_type(dtype, tolerance):
     for options in covering()[:6]:
