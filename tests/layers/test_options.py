@@ -125,11 +125,10 @@ def test_positions_begin_at_the_start():
 
 
 def test_frozen_positions_leave_the_gradient_as_it_is():
-    learned, dout = POSITIONS["learned"], X.copy()
+    learned, dout = POSITIONS["learned"], freeze(X)  # read-only: not even the same is written
     params = learned.init(np.random.default_rng(2), CONFIG, np.float64)
     _, cache = learned.add(freeze(params), X, CONFIG, 2)
     assert learned.add_backward(dout, cache) == {"positions": None}
-    assert np.array_equal(dout, X)
 
 
 def test_a_row_of_the_table_is_scaled_unless_the_weights_ask_for_none():
