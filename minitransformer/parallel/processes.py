@@ -80,4 +80,5 @@ def ending_together(comm):
         what = "interrupted" if interrupted else f"{type(error).__name__}: {error}"
         sys.stderr.write(f"process {comm.rank} of {comm.size}: {what}. All processes are ended.\n")
         sys.stderr.flush()
+        time.sleep(0.3)  # mpiexec passes the words on; an Abort right behind them overtakes them
         comm.Abort(EXIT_INTERRUPTED if interrupted else 1)
