@@ -12,6 +12,7 @@ from pathlib import Path
 
 from minitransformer import (
     PROJECT, __version__, pretrained_commands, train_commands, trust_commands)
+from minitransformer.arguments import a_path, seed
 from minitransformer.exit_code import exit_code
 from minitransformer.teaching import notebooks
 
@@ -59,10 +60,10 @@ def make_parser():
         "lessons --html", "lessons --check 04", "lessons --build 04", rest=[]))
 
     sub = add(grade, "grade hand-ins/*.ipynb", "grade hand-ins/*.ipynb --seed 11 --out marks.csv")
-    sub.add_argument("notebooks", nargs="+", type=train_commands.a_path, metavar="NOTEBOOK")
-    sub.add_argument("--seed", type=train_commands.seed,
+    sub.add_argument("notebooks", nargs="+", type=a_path, metavar="NOTEBOOK")
+    sub.add_argument("--seed", type=seed,
                      help="of the random inputs (default: drawn, and printed)")
-    sub.add_argument("--out", type=train_commands.a_path, default="grades.csv", metavar="FILE",
+    sub.add_argument("--out", type=a_path, default="grades.csv", metavar="FILE",
                      help="the table, replaced if it is there (default grades.csv)")
     sub.add_argument("--seconds", type=float, default=120, metavar="N",
                      help="the limit for a cell, and for an answer (default 120)")
@@ -72,7 +73,7 @@ def make_parser():
     sub = add(translate, 'translate "forty-seven"', "translate < numbers.txt",
               'translate --beam 4 --model runs/short "one thousand and one"')
     sub.add_argument("text", nargs="*", help="what to translate (default: the lines of stdin)")
-    sub.add_argument("--model", type=train_commands.a_path, default=TRANSLATOR, metavar="PATH",
+    sub.add_argument("--model", type=a_path, default=TRANSLATOR, metavar="PATH",
                      help=f"a model, or the folder that train made (default {TRANSLATOR})")
     sub.add_argument("--beam", type=int, default=1, metavar="N",
                      help="how many beginnings the search keeps (default 1, greedy)")
@@ -81,7 +82,7 @@ def make_parser():
     sub = add(generate, 'generate "The with statement"', "generate --temperature 0.5 --seed 3",
               'generate "def " --n 5 --max-new-tokens 40 --top-p 0.9 --stop "\\n\\n"')
     sub.add_argument("prompt", nargs="?", default="", help="what to go on from (default: nothing)")
-    sub.add_argument("--model", type=train_commands.a_path, default=LANGUAGE_MODEL, metavar="PATH",
+    sub.add_argument("--model", type=a_path, default=LANGUAGE_MODEL, metavar="PATH",
                      help=f"a model, or the folder that train made (default {LANGUAGE_MODEL})")
     sub.add_argument("--max-new-tokens", type=int, default=200, metavar="N",
                      help="the length of the text in tokens (default 200)")
@@ -124,7 +125,7 @@ def add_command(commands, run, *examples, **defaults):
 
 def add_seed(parser):
     """Give a command --seed."""
-    parser.add_argument("--seed", type=train_commands.seed, default=0,
+    parser.add_argument("--seed", type=seed, default=0,
                         help="of all random draws (default 0)")
 
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from minitransformer.train_commands import a_name, seed
+from minitransformer.arguments import a_name, seed
 
 
 def add_commands(add):

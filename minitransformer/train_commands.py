@@ -4,6 +4,8 @@ import argparse
 import os
 from pathlib import Path
 
+from minitransformer.arguments import a_path, seed
+
 STARTED = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE")  # where mpiexec says how many processes there are
 RUNS = Path("runs")  # where `train TASK` leaves its run, in a folder with the task's name
 
@@ -57,25 +59,6 @@ def add_tasks(parser, add_command):
                      help='the size of the byte-pair vocabulary, or "characters"')
     sub.add_argument("--config", type=a_path, metavar="FILE",
                      help="settings in JSON, all or some, as in the config.json of a run")
-
-
-def seed(word):
-    """What --seed takes, on every command. What it raises, argparse makes wrong usage of."""
-    if not word.isdecimal():
-        raise argparse.ArgumentTypeError(f"{word!r} is not a whole number from 0 on")
-    return int(word)
-
-
-def a_name(word):
-    """What an option takes that names a file or folder: not "", which would be the current one."""
-    if not word:
-        raise argparse.ArgumentTypeError('the name is empty: give one ("." is the current folder)')
-    return word
-
-
-def a_path(word):
-    """A name as a Path."""
-    return Path(a_name(word))
 
 
 def _vocab(word):

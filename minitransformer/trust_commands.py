@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from minitransformer.train_commands import a_path
+from minitransformer.arguments import a_path
 
 
 def add_commands(add):

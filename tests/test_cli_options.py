@@ -2,7 +2,8 @@
 
 import pytest
 
-from minitransformer import cli, train_commands
+from minitransformer import cli
+from minitransformer.arguments import a_name, a_path
 
 
 def values_of(parser, command=()):
@@ -22,7 +23,7 @@ def test_every_name_of_a_file_or_folder_is_known_for_one():
     places = {"FILE", "DIR", "PATH", "KEY", "PUBLIC", "FOLDER", "NOTEBOOK", "FILE.wav"}
     named = [action for _, action in VALUES if action.metavar in places]
     assert len(named) > 15
-    assert all(action.type in (train_commands.a_name, train_commands.a_path) for action in named)
+    assert all(action.type in (a_name, a_path) for action in named)
 
 
 def test_no_number_choice_or_name_may_be_empty(capsys):

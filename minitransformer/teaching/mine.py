@@ -72,7 +72,7 @@ def use_all_mine(path=None):
     for name in PAIRS:
         _expect_right(name, pairs[name], found)
     print(_table(found))
-    # They make their arrays anew at every step: a fifth of lesson 10's time went into page faults.
+    # They make their arrays anew: without this, a step of lesson 10 has 21,000 page faults, 0.1 s.
     keep_freed_memory()
     with replaced(functions):
         yield pairs

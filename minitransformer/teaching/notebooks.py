@@ -18,10 +18,10 @@ import sys
 import time
 from pathlib import Path
 
+from minitransformer.arguments import a_name
 from minitransformer.teaching.compare import outputs_differ
 from minitransformer.teaching.tidy import (
     code_up_to, has_tag, measured_outputs, tidy, unsupported_claim)
-from minitransformer.train_commands import a_name
 
 LESSONS = Path(__file__).resolve().parents[2] / "lessons"
 SECONDS, TRAINING_SECONDS, HANG_SECONDS = 60, 180, 900
