@@ -68,6 +68,7 @@ def test_who_counts_tokens_only_has_a_loss_that_can_be_worked_out():
     assert in_text_loss(ids) == pytest.approx(np.mean(-np.log([1 / 4, 2 / 4, 1 / 4])))
 
 
+@pytest.mark.slow
 def test_the_file_is_json_that_can_be_read_back(tmp_path, capsys):
     path = tmp_path / "induction.json"
     with pytest.raises(FileNotFoundError, match="induction_runs"):

@@ -18,6 +18,7 @@ from minitransformer.variants import (
 EXHIBITS = all_exhibits()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("item", EXHIBITS, ids=lambda item: item.name)
 def test_an_exhibit_is_caught_and_missed_as_it_says(item):
     assert item.caught_by and item.missed_by

@@ -10,6 +10,7 @@ from minitransformer.teaching.norms import (
 TINY = {"d_model": 4, "n_heads": 2, "n_layers": 1, "d_ff": 6}
 
 
+@pytest.mark.slow
 def test_every_norm_rate_and_seed_is_measured_and_written(tmp_path, monkeypatch):
     monkeypatch.setitem(DEEP, "n_layers", 2)
     monkeypatch.setitem(LONG, "steps", 3)

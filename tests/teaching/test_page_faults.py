@@ -8,6 +8,7 @@ from minitransformer.teaching import page_faults
 from minitransformer.teaching.page_faults import measure_here, step_with
 
 
+@pytest.mark.slow
 def test_kept_memory_is_not_asked_for_again():
     kept = step_with(keep=True, steps=1)
     assert kept["seconds"] > 0

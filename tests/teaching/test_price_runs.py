@@ -74,6 +74,7 @@ def test_bytes_are_those_of_the_parts(translator):
     assert ranks == [int(0.5 * 16 * 64 / (16 + 64))]
 
 
+@pytest.mark.slow
 def test_the_file_holds_what_was_measured(tmp_path, capsys):
     path = tmp_path / "price.json"
     measure(seeds=(1,), path=path, pairs=FEW, widths=(16, 8), bits=(8,), shares=(0.5,),

@@ -10,6 +10,7 @@ from minitransformer.teaching.exercise import Exercise, lesson_items
 from minitransformer.teaching.mine import PAIRS, halves_of, use_mine
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAIRS)
 def test_one_pair_is_checked_used_and_put_back(name):
     calls = []
@@ -30,6 +31,7 @@ def test_one_pair_is_checked_used_and_put_back(name):
     assert snapshot() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("item, mistake", [
     (item, mistake) for lesson in range(1, 8) for item in lesson_items(f"{lesson:02d}").values()
     if isinstance(item, Exercise) and item.builds and item.id != "4.2"

@@ -213,6 +213,7 @@ def test_gguf(tmp_path, seed, count):
     fuzz(read, path, seed, count)
 
 
+@pytest.mark.slow
 def test_every_truncation_and_every_flipped_bit_of_a_checkpoint(tmp_path):
     path = tmp_path / "model.npz"
     good = LanguageModel.untrained(CharacterTokenizer("ab"), **{**SIZES, "d_model": 2, "d_ff": 1})
