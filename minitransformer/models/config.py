@@ -57,6 +57,7 @@ class ModelConfig:
     def _expect_field(field, value):
         """Raise ValueError unless value is one of the choices, True or False, or such a number."""
         name, default = field.name, field.default
+        whole = isinstance(value, int) and not isinstance(value, bool)  # True would count as 1
         if name in CHOICES:
             if value not in CHOICES[name]:
                 raise ValueError(f"{name} is {value!r}, expected one of: "
@@ -65,11 +66,11 @@ class ModelConfig:
             if not isinstance(value, bool):
                 raise ValueError(f"{name} is {value!r}, expected True or False")
         elif name in ("norm_eps", "rope_base"):
-            if not (isinstance(value, (int, float)) and 0 < value < float("inf")):
+            if not ((whole or isinstance(value, float)) and 0 < value < float("inf")):
                 raise ValueError(f"{name} is {value!r}, expected a finite number above 0")
         elif name == "pad_id":
-            if not (isinstance(value, int) and value >= -1):
+            if not (whole and value >= -1):
                 raise ValueError(f"pad_id is {value!r}, expected an id, or -1 for none")
         elif name != "dropout" and not (value is None and default is None):
-            if not (isinstance(value, int) and value > 0) or isinstance(value, bool):
+            if not (whole and value > 0):
                 raise ValueError(f"{name} is {value!r}, expected a whole number of at least 1")

@@ -22,6 +22,9 @@ def language_model(**changes):
     ({"norm_eps": 0}, "norm_eps is 0, expected a finite number above 0"),
     ({"norm_eps": "1e-5"}, "norm_eps is '1e-5', expected a finite number"),
     ({"rope_base": float("inf")}, "rope_base is inf"),
+    ({"rope_base": True}, "rope_base is True, expected a finite number"),
+    ({"norm_eps": True}, "norm_eps is True, expected a finite number"),
+    ({"pad_id": True}, "pad_id is True, expected an id"),
     ({"rope_interleaved": 1}, "rope_interleaved is 1, expected True or False"),
     ({"bias": None}, "bias is None, expected True or False"),
     ({"scale_embeddings": "no"}, "scale_embeddings is 'no', expected True or False"),
@@ -39,6 +42,10 @@ def language_model(**changes):
 def test_a_wrong_value_is_named(changes, words):
     with pytest.raises(ValueError, match=words):
         DecoderOnlyConfig(8, **changes)
+
+
+def test_a_whole_number_serves_as_a_base():
+    assert DecoderOnlyConfig(8, rope_base=500).rope_base == 500
 
 
 def test_a_head_may_be_odd_where_nothing_turns_pairs():
